@@ -1,0 +1,1 @@
+//! Libraries that speak the MPI-5.0 standard ABI themselves.

@@ -1,0 +1,1 @@
+//! Open MPI 4 and 5 behind the standard-ABI table.

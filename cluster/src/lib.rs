@@ -1,0 +1,1 @@
+//! ipcluster: starts, lists and stops a controller and its engines.

@@ -1,0 +1,1 @@
+//! ipcontroller: one process that routes, schedules and keeps the books.

@@ -1,0 +1,1 @@
+//! The framework: the function table, kinds, ABIs, loader, registry and selection.

@@ -1,0 +1,1 @@
+//! ipengine: one engine of a cluster.

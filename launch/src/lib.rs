@@ -1,0 +1,1 @@
+//! Which launcher started this process, and does it fit the MPI library.

@@ -1,0 +1,1 @@
+//! The Python extension module that hosts the user's Python inside ipengine.

@@ -1,0 +1,1 @@
+//! Any MPI, chosen when the program starts.

@@ -1,0 +1,1 @@
+//! Behaviours that every MPI must show, as a library.

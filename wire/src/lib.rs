@@ -1,0 +1,1 @@
+//! ipyparallel's messages and connection files: bytes in, bytes out, no sockets.
