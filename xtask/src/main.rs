@@ -5,12 +5,16 @@
 
 #![forbid(unsafe_code)]
 
+mod build;
+mod demo;
 mod environment;
 mod failure;
 mod mpis;
+mod processes;
 mod requirements;
 mod setup;
 mod step;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,10 +35,20 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask setup                install the MPIs and Python packages below .anympi/";
+  cargo xtask demo                 the main job on each MPI that needs no root
+  cargo xtask test                 format, lints and every test
+  cargo xtask test connection      only tests whose name has that word in it
+  cargo xtask setup                only install what the other tasks need";
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run the main job on each MPI that needs no root: a cluster of four engines sums a distributed array by MPI
+    Demo,
+    /// Run format check, lints, the Rust tests and the Python tests
+    Test {
+        /// Only tests whose name contains this, without format check and lints
+        filter: Option<String>,
+    },
     /// Only install what the other tasks need; with everything in place this takes no time
     Setup {
         /// Also what the tests need: Debian's Open MPI and MPICH, by apt-get when root
@@ -46,7 +60,7 @@ enum Task {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.task) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::FAILURE
@@ -54,16 +68,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Outcome<ExitCode> {
+fn run(task: Task) -> Outcome<()> {
     let workspace = Workspace::find()?;
     match task {
+        Task::Demo => demo::run(&workspace),
+        Task::Test { filter } => test::run(&workspace, filter.as_deref()),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
             let description = setup::set_up(&workspace, purpose)?;
             for mpi in description.mpis {
                 println!("{}: {}", mpi.name, mpi.library.display());
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
     }
 }

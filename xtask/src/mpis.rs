@@ -51,6 +51,8 @@ pub struct Row {
     pub launcher_arguments: &'static [&'static str],
     /// Environment that lets it run as root, on few cores, without a network.
     pub environment: &'static [(&'static str, &'static str)],
+    /// How the text of MPI_Get_library_version begins: proof that this library, and no other, was used.
+    pub announces: &'static str,
 }
 
 /// What Open MPI needs to run as root, with more ranks than cores, and to give the core away while it waits.
@@ -73,6 +75,7 @@ pub const TABLE: &[Row] = &[
         launcher: "bin/mpirun",
         launcher_arguments: &["--oversubscribe"],
         environment: OPEN_MPI_ENVIRONMENT,
+        announces: "Open MPI v5.",
     },
     Row {
         name: "mpich5",
@@ -83,6 +86,7 @@ pub const TABLE: &[Row] = &[
         launcher: "bin/mpiexec",
         launcher_arguments: &[],
         environment: &[],
+        announces: "MPICH Version: 5.",
     },
     Row {
         name: "intel",
@@ -93,6 +97,7 @@ pub const TABLE: &[Row] = &[
         launcher: "bin/mpiexec",
         launcher_arguments: &[],
         environment: &[("I_MPI_FABRICS", "shm"), ("I_MPI_PIN", "off"), ("I_MPI_WAIT_MODE", "1")],
+        announces: "Intel(R) MPI Library 2021.",
     },
     Row {
         name: "openmpi4",
@@ -103,6 +108,7 @@ pub const TABLE: &[Row] = &[
         launcher: "mpirun.openmpi",
         launcher_arguments: &["--oversubscribe"],
         environment: OPEN_MPI_ENVIRONMENT,
+        announces: "Open MPI v",
     },
     Row {
         name: "mpich4",
@@ -113,6 +119,7 @@ pub const TABLE: &[Row] = &[
         launcher: "mpirun.mpich",
         launcher_arguments: &[],
         environment: &[],
+        announces: "MPICH Version: 4.",
     },
 ];
 
@@ -137,6 +144,8 @@ pub struct Mpi {
     pub launcher_arguments: Vec<String>,
     /// Environment to set for the launcher.
     pub environment: BTreeMap<String, String>,
+    /// How the text of MPI_Get_library_version begins, white space as one blank.
+    pub announces: String,
 }
 
 /// The rows of the table that are installed, in its order.
@@ -179,6 +188,7 @@ impl Row {
                 .iter()
                 .map(|(key, value)| (key.to_string(), value.to_string()))
                 .collect(),
+            announces: self.announces.into(),
         }))
     }
 }

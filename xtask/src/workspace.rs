@@ -1,6 +1,7 @@
 //! Where things are: the repository, cargo's target directory, and everything below `.anympi/`.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -75,7 +76,22 @@ impl Workspace {
         self.target.join("release")
     }
 
-    /// A script or notebook cell of the tasks.
+    /// A command that starts one of our programs as a user with the active virtual environment would.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs().join(name));
+        command.env("VIRTUAL_ENV", self.venv()).env("PATH", self.path_of_venv());
+        command
+    }
+
+    /// PATH with the virtual environment in front.
+    pub fn path_of_venv(&self) -> OsString {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let directories = std::iter::once(self.venv().join("bin")).chain(env::split_paths(&path));
+        // Only a directory with a colon in its name cannot be joined, and that did not come out of splitting.
+        env::join_paths(directories).unwrap_or(path)
+    }
+
+    /// A script of the tasks.
     pub fn asset(&self, name: &str) -> PathBuf {
         self.root.join("xtask/assets").join(name)
     }

@@ -1,0 +1,98 @@
+//! Every test: format, lints, the Rust tests, then the Python tests that drive the programs from the stock client.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::build::{self, cargo_step};
+use crate::environment;
+use crate::failure::{Doing, Failure, Outcome};
+use crate::mpis::TABLE;
+use crate::setup::{self, Purpose};
+use crate::workspace::{Workspace, cargo};
+
+/// What pytest returns when no test matched; with a filter that is no failure.
+const PYTEST_NOTHING_SELECTED: i32 = 5;
+
+/// Runs all tests, or those whose name contains `filter`.
+///
+/// Format, lints and build stop at the first failure; the two runners of tests both run to their end, so that one call
+/// tells everything.
+pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
+    setup::set_up(workspace, Purpose::Test)?;
+    if filter.is_none() {
+        heading("format");
+        cargo_step(
+            workspace,
+            "find every file formatted",
+            Command::new(cargo()).args(["fmt", "--all", "--check"]),
+        )?;
+        heading("lints");
+        let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        cargo_step(workspace, "pass the lints", Command::new(cargo()).args(clippy))?;
+    }
+    heading("programs");
+    build::programs(workspace)?;
+
+    heading("Rust tests");
+    let mut rust = Command::new(cargo());
+    rust.args(["test", "--workspace", "--no-fail-fast"]).args(filter);
+    let rust = run_tests(workspace, &mut rust)?;
+
+    heading("Python tests");
+    let mut python = Command::new(workspace.python());
+    python.args(["-m", "pytest", "tests/interop"]);
+    if let Some(filter) = filter {
+        python.args(["-k", filter]);
+    }
+    let python = run_tests(workspace, &mut python)?;
+    let python_passed =
+        python.success() || (filter.is_some() && python.code() == Some(PYTEST_NOTHING_SELECTED));
+
+    match (rust.success(), python_passed) {
+        (true, true) => Ok(()),
+        (false, true) => Err(Failure::new("Rust tests failed: see above")),
+        (true, false) => Err(Failure::new("Python tests failed: see above")),
+        (false, false) => Err(Failure::new("Rust tests and Python tests failed: see above")),
+    }
+}
+
+fn heading(text: &str) {
+    eprintln!("==> {text}");
+}
+
+fn run_tests(workspace: &Workspace, command: &mut Command) -> Outcome<ExitStatus> {
+    let program = command.get_program().to_os_string();
+    command
+        .current_dir(&workspace.root)
+        .env(environment::TEST_SETUP, workspace.description())
+        .env(environment::TEST_PROGRAMS, workspace.programs())
+        .env("PATH", path_without_venvs())
+        .stdin(Stdio::null());
+    // What lets an MPI run as root and on few cores is harmless to the others, so every test gets all of it.
+    for row in TABLE {
+        command.envs(row.environment.iter().copied());
+    }
+    // A virtual environment or an MPI that happens to be active here must not decide what the tests see.
+    for name in [
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "MPI_HOME",
+        "I_MPI_ROOT",
+        "CRAY_MPICH_DIR",
+        "IPYTHONDIR",
+        "PYTHONPATH",
+    ] {
+        command.env_remove(name);
+    }
+    command.status().doing("start", program.as_ref())
+}
+
+/// PATH without the directory of an active virtual environment.
+fn path_without_venvs() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let active = env::var_os("VIRTUAL_ENV").map(|venv| std::path::Path::new(&venv).join("bin"));
+    let kept: Vec<_> =
+        env::split_paths(&path).filter(|directory| Some(directory) != active.as_ref()).collect();
+    env::join_paths(kept).unwrap_or(path)
+}
