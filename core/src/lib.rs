@@ -1,1 +1,33 @@
-//! The framework: the function table, kinds, ABIs, loader, registry and selection.
+//! The framework: one function table in the MPI-5.0 standard ABI, and the way from a library file to it.
+//!
+//! [`mpi_functions`] is the list of functions; [`kinds`] says how each sort of parameter crosses from one ABI to
+//! another; [`FnTable`] is what everybody calls. [`inspect`] tells what a file is without loading it, a [`Registry`]
+//! of [`Backend`]s finds libraries for a [`Selection`], and [`MpiInit`] is one loaded library.
+//!
+//! This crate reads files and loads libraries. It never prints, starts no thread and reads no configuration but the
+//! environment variables that [`SearchPaths`] documents.
+
+#[expect(non_camel_case_types, reason = "MPI's own names")]
+pub mod abi;
+mod array;
+mod family;
+mod image;
+mod init;
+pub mod kinds;
+mod list;
+mod loader;
+mod registry;
+mod search;
+mod selection;
+mod soname;
+mod table;
+
+pub use family::{Abi, Bound, Slot};
+pub use image::{Family, Image, InspectError, Vendor, inspect};
+pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
+pub use loader::{LoadedLibrary, Visibility};
+pub use registry::{Backend, Candidate, OpenError, Probe, Registry, SelectionError, Tried};
+pub use search::{PREFIX_VARIABLES, SearchDirectory, SearchPaths};
+pub use selection::{ParseSelectionError, Selection};
+pub use soname::provide_soname;
+pub use table::{FUNCTIONS, FnTable, Lookup, NativeTable};

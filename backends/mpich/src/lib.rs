@@ -1,1 +1,54 @@
-//! MPICH 3 to 5, Intel MPI and their relatives behind the standard-ABI table.
+//! MPICH 3 to 5, Intel MPI and others of the MPICH ABI behind the standard-ABI table.
+
+mod abi;
+mod constants;
+
+pub use abi::{Mpich, Status};
+
+use anympi_core::{
+    Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
+    TableLibrary, Vendor, Visibility,
+};
+
+/// The backend `mpich`, which also answers to `intel`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MpichBackend;
+
+impl Backend for MpichBackend {
+    fn name(&self) -> &'static str {
+        "mpich"
+    }
+
+    fn family(&self) -> Family {
+        Family::Mpich
+    }
+
+    fn vendor(&self) -> Vendor {
+        Vendor::Mpich
+    }
+
+    fn vendors(&self) -> &'static [(&'static str, Vendor)] {
+        &[("intel", Vendor::Intel)]
+    }
+
+    fn file_names(&self) -> &'static [&'static str] {
+        &["libmpi.so.12", "libmpich.so.12", "libmpi.so", "libmpich.so"]
+    }
+
+    fn open(&self, image: &Image, visibility: Visibility) -> Result<Box<dyn MpiInit>, OpenError> {
+        let load = |reason| OpenError::Load { path: image.path.clone(), reason };
+        let library = LoadedLibrary::open(&image.path, visibility).map_err(load)?;
+        // SAFETY: a library of MPICH's family, which is never unloaded.
+        let native = unsafe { NativeTable::<Mpich>::load(&mut |name| library.symbol(name)) };
+        // The optional datatypes came with the release that brought the standard ABI's functions.
+        let newer =
+            if library.symbol(c"MPI_Abi_get_version").is_null() { &[] } else { constants::HANDLES_SINCE_5 };
+        let predefined: Vec<(usize, usize)> =
+            constants::HANDLES.iter().chain(newer).map(|&(value, bits)| (value, bits as usize)).collect();
+        let bound = Mpich::slot().fill(Bound::new(native, &predefined));
+        let bound =
+            bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::Mpich })?;
+        let table = FnTable::translated::<Mpich>(&bound.native);
+        Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
+    }
+}

@@ -1,1 +1,53 @@
 //! Open MPI 4 and 5 behind the standard-ABI table.
+//!
+//! Both versions share every constant, so one table of constants serves both; what a version lacks shows itself as
+//! a missing symbol.
+
+mod abi;
+mod constants;
+
+pub use abi::{NativeHandle, OpenMpi, Status};
+
+use anympi_core::{
+    Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
+    TableLibrary, Vendor, Visibility,
+};
+
+/// The backend `openmpi`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenMpiBackend;
+
+impl Backend for OpenMpiBackend {
+    fn name(&self) -> &'static str {
+        "openmpi"
+    }
+
+    fn family(&self) -> Family {
+        Family::OpenMpi
+    }
+
+    fn vendor(&self) -> Vendor {
+        Vendor::OpenMpi
+    }
+
+    fn file_names(&self) -> &'static [&'static str] {
+        &["libmpi.so.40", "libmpi.so"]
+    }
+
+    fn open(&self, image: &Image, visibility: Visibility) -> Result<Box<dyn MpiInit>, OpenError> {
+        let load = |reason| OpenError::Load { path: image.path.clone(), reason };
+        let library = LoadedLibrary::open(&image.path, visibility).map_err(load)?;
+        // SAFETY: a library of Open MPI's family, which is never unloaded.
+        let native = unsafe { NativeTable::<OpenMpi>::load(&mut |name| library.symbol(name)) };
+        let predefined: Vec<(usize, usize)> = constants::HANDLES
+            .iter()
+            .map(|&(value, symbol)| (value, library.symbol(symbol).expose_provenance()))
+            .filter(|&(_, address)| address != 0)
+            .collect();
+        let bound = OpenMpi::slot().fill(Bound::new(native, &predefined));
+        let bound =
+            bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::OpenMpi })?;
+        let table = FnTable::translated::<OpenMpi>(&bound.native);
+        Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
+    }
+}

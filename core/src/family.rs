@@ -1,0 +1,361 @@
+//! What one ABI family is: its native types, its constants, and the tables that translate its handles and codes.
+//!
+//! A family is a zero-sized type that implements [`Abi`]. Everything that differs between families and is known
+//! before a library is loaded is a constant of the trait; the rest (addresses of predefined handles, the native
+//! functions) is a [`Bound`], made once when the library is opened and then only read.
+
+use core::ffi::{c_int, c_void};
+use core::fmt;
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::abi::{
+    Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
+    MPI_ERR_UNKNOWN, MPI_PROC_NULL, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, PREDEFINED_END,
+};
+use crate::table::NativeTable;
+
+/// One family of MPI libraries that share a binary interface.
+pub trait Abi: Sized + 'static {
+    /// A native handle: a pointer or an `int`.
+    type Handle: Copy + 'static;
+    /// The native `MPI_Status`.
+    type Status: Copy + 'static;
+
+    /// Native `MPI_ANY_SOURCE`.
+    const ANY_SOURCE: c_int;
+    /// Native `MPI_PROC_NULL`.
+    const PROC_NULL: c_int;
+    /// Native `MPI_ROOT`.
+    const ROOT: c_int;
+    /// Native `MPI_ANY_TAG`.
+    const ANY_TAG: c_int;
+    /// The address that is the native `MPI_IN_PLACE`.
+    const IN_PLACE: isize;
+    /// The address that is the native `MPI_STATUS_IGNORE` and `MPI_STATUSES_IGNORE`.
+    const STATUS_IGNORE: usize;
+    /// Error classes: the standard value and the native one, `MPI_SUCCESS` left out.
+    const ERROR_CLASSES: &'static [(c_int, c_int)];
+
+    /// Where the library of this family, once opened, is kept.
+    fn slot() -> &'static Slot<Bound<Self>>;
+    /// A dynamic handle from the bits that the standard ABI carries.
+    fn handle_from_bits(bits: usize) -> Self::Handle;
+    /// The bits of a native handle.
+    fn handle_bits(handle: Self::Handle) -> usize;
+    /// A native status with the fields of a standard one.
+    fn status_in(outer: &MPI_Status) -> Self::Status;
+    /// Copies a native status but for its error field, which stays as it is in `outer`.
+    fn status_out(native: &Self::Status, outer: &mut MPI_Status);
+    /// The error field of a native status, untranslated.
+    fn status_error(native: &Self::Status) -> c_int;
+
+    /// The opened library.
+    #[inline]
+    fn bound() -> &'static Bound<Self> {
+        // SAFETY: a shim is reachable only through a table, and a table is made only after the slot was filled.
+        unsafe { Self::slot().get_unchecked() }
+    }
+
+    /// A rank, as an argument.
+    #[inline]
+    fn rank_in(rank: c_int) -> c_int {
+        if rank >= 0 {
+            return rank;
+        }
+        match rank {
+            MPI_ANY_SOURCE => Self::ANY_SOURCE,
+            MPI_PROC_NULL => Self::PROC_NULL,
+            MPI_ROOT => Self::ROOT,
+            // Not a rank of the standard ABI: a value that every library refuses as a rank.
+            _ => c_int::MIN,
+        }
+    }
+
+    /// A rank, as a result. `MPI_UNDEFINED` has one value everywhere.
+    #[inline]
+    fn rank_out(rank: c_int) -> c_int {
+        if rank >= 0 {
+            rank
+        } else if rank == Self::PROC_NULL {
+            MPI_PROC_NULL
+        } else if rank == Self::ANY_SOURCE {
+            MPI_ANY_SOURCE
+        } else if rank == Self::ROOT {
+            MPI_ROOT
+        } else {
+            rank
+        }
+    }
+
+    /// A tag, as an argument.
+    #[inline]
+    fn tag_in(tag: c_int) -> c_int {
+        if tag >= 0 {
+            tag
+        } else if tag == MPI_ANY_TAG {
+            Self::ANY_TAG
+        } else {
+            c_int::MIN
+        }
+    }
+
+    /// A tag, as a result.
+    #[inline]
+    fn tag_out(tag: c_int) -> c_int {
+        if tag == Self::ANY_TAG { MPI_ANY_TAG } else { tag }
+    }
+}
+
+/// An opened library of the family `A`: its functions and its translation tables.
+pub struct Bound<A: Abi> {
+    /// The library's own functions.
+    pub native: NativeTable<A>,
+    /// Native handle for each predefined value of the standard ABI; the class's null handle where it has none.
+    forward: Box<[A::Handle; PREDEFINED_END]>,
+    reverse: Reverse,
+    class_in: [c_int; ERROR_CLASSES],
+    class_out: Vec<c_int>,
+}
+
+impl<A: Abi> Bound<A> {
+    /// Makes the tables. `predefined` gives each predefined handle that the library has: standard value, native bits.
+    ///
+    /// A predefined handle that the library lacks becomes the null handle of its class, never a bit pattern that
+    /// the library could take for something else. Where several standard values share one native handle, the first
+    /// is the one that comes back.
+    #[must_use]
+    pub fn new(native: NativeTable<A>, predefined: &[(usize, usize)]) -> Self {
+        let lookup = |value: usize| predefined.iter().find(|entry| entry.0 == value).map(|entry| entry.1);
+        let forward = Box::new(std::array::from_fn(|value| {
+            let bits = lookup(value)
+                .or_else(|| Class::of_predefined(value).and_then(|class| lookup(class.null())))
+                .unwrap_or(0);
+            A::handle_from_bits(bits)
+        }));
+        let last_native = A::ERROR_CLASSES.iter().map(|entry| entry.1).max().unwrap_or(0);
+        let mut class_in = [0; ERROR_CLASSES];
+        let mut class_out = vec![MPI_ERR_UNKNOWN; usize::try_from(last_native).unwrap_or(0) + 1];
+        class_out[0] = 0;
+        let other = A::ERROR_CLASSES.iter().find(|entry| entry.0 == MPI_ERR_OTHER).map_or(0, |entry| entry.1);
+        for (standard, slot) in class_in.iter_mut().enumerate().skip(1) {
+            let native = A::ERROR_CLASSES.iter().find(|entry| usize::try_from(entry.0) == Ok(standard));
+            *slot = native.map_or(other, |entry| entry.1);
+        }
+        for &(standard, native) in A::ERROR_CLASSES {
+            if let Some(slot) = usize::try_from(native).ok().and_then(|native| class_out.get_mut(native)) {
+                *slot = standard;
+            }
+        }
+        Self { native, forward, reverse: Reverse::new(predefined), class_in, class_out }
+    }
+
+    /// A handle, as an argument.
+    #[inline]
+    #[must_use]
+    pub fn handle_in<H: Handle>(&self, handle: H) -> A::Handle {
+        match self.forward.get(handle.bits()) {
+            Some(&native) => native,
+            None => A::handle_from_bits(handle.bits()),
+        }
+    }
+
+    /// A handle, as a result.
+    #[inline]
+    #[must_use]
+    pub fn handle_out<H: Handle>(&self, native: A::Handle) -> H {
+        let bits = A::handle_bits(native);
+        H::from_bits(self.reverse.find(H::CLASS, bits).unwrap_or(bits))
+    }
+
+    /// An error code that a native function returned, as a code of the standard ABI.
+    ///
+    /// A class becomes the class. A code beyond the classes keeps its identity (and so its message) under a number
+    /// above `MPI_ERR_LASTCODE`, which [`Bound::code_in`] takes back.
+    #[inline]
+    #[must_use]
+    pub fn code_out(&self, native: c_int) -> c_int {
+        if native == 0 { 0 } else { self.code_out_slow(native) }
+    }
+
+    #[cold]
+    fn code_out_slow(&self, native: c_int) -> c_int {
+        if let Some(&class) = usize::try_from(native).ok().and_then(|native| self.class_out.get(native)) {
+            return class;
+        }
+        if let Some(code) = CODES.intern(native) {
+            return code;
+        }
+        let mut class = 0;
+        // SAFETY: `MPI_Error_class` takes any code that the library returned and writes one int.
+        let asked = self.native.MPI_Error_class.map(|ask| unsafe { ask(native, &mut class) });
+        match (asked, usize::try_from(class).ok().and_then(|class| self.class_out.get(class))) {
+            (Some(0), Some(&class)) => class,
+            _ => MPI_ERR_UNKNOWN,
+        }
+    }
+
+    /// An error code of the standard ABI, as the library's own.
+    #[must_use]
+    pub fn code_in(&self, code: c_int) -> c_int {
+        if let Some(&class) = usize::try_from(code).ok().and_then(|code| self.class_in.get(code)) {
+            return class;
+        }
+        CODES.native(code).unwrap_or(code)
+    }
+}
+
+/// Error codes beyond the classes, numbered in the order of their first appearance.
+///
+/// One table serves the process, for a process runs one MPI. It is bounded: a program that meets more different
+/// codes gets their classes from then on.
+struct Codes(Mutex<Vec<c_int>>);
+
+static CODES: Codes = Codes(Mutex::new(Vec::new()));
+
+impl Codes {
+    const LIMIT: usize = 65_536;
+    const FIRST: c_int = MPI_ERR_LASTCODE + 1;
+
+    fn intern(&self, native: c_int) -> Option<c_int> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = match known.iter().position(|&code| code == native) {
+            Some(index) => index,
+            None if known.len() < Self::LIMIT => {
+                known.push(native);
+                known.len() - 1
+            }
+            None => return None,
+        };
+        Some(Self::FIRST + c_int::try_from(index).ok()?)
+    }
+
+    fn native(&self, code: c_int) -> Option<c_int> {
+        let index = usize::try_from(code.checked_sub(Self::FIRST)?).ok()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
+    }
+}
+
+/// From native bits and class back to the predefined handle: an open-addressing hash table, half empty at most.
+struct Reverse {
+    keys: Box<[Option<(Class, usize, usize)>]>,
+}
+
+impl Reverse {
+    const SIZE: usize = 512;
+
+    fn new(predefined: &[(usize, usize)]) -> Self {
+        assert!(predefined.len() * 2 <= Self::SIZE, "the table of predefined handles outgrew its hash");
+        let mut keys = vec![None; Self::SIZE].into_boxed_slice();
+        for &(value, bits) in predefined {
+            let Some(class) = Class::of_predefined(value) else { continue };
+            let mut at = Self::hash(class, bits);
+            loop {
+                match keys[at] {
+                    None => {
+                        keys[at] = Some((class, bits, value));
+                        break;
+                    }
+                    Some((known, same, _)) if known == class && same == bits => break,
+                    Some(_) => at = (at + 1) % Self::SIZE,
+                }
+            }
+        }
+        Self { keys }
+    }
+
+    #[inline]
+    fn hash(class: Class, bits: usize) -> usize {
+        // The low bits of an address are alignment; those of an MPICH handle are its index.
+        (bits ^ (bits >> 7) ^ (bits >> 20) ^ ((class as usize) << 5)) % Self::SIZE
+    }
+
+    #[inline]
+    fn find(&self, class: Class, bits: usize) -> Option<usize> {
+        let mut at = Self::hash(class, bits);
+        while let Some((known, same, value)) = self.keys[at] {
+            if same == bits && known == class {
+                return Some(value);
+            }
+            at = (at + 1) % Self::SIZE;
+        }
+        None
+    }
+}
+
+/// A place that is written once and then read without a check.
+pub struct Slot<T> {
+    filled: AtomicBool,
+    claimed: AtomicBool,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+// SAFETY: the value is written once, before `filled` is set with Release; afterwards it is only shared.
+unsafe impl<T: Send + Sync> Sync for Slot<T> {}
+
+impl<T> Slot<T> {
+    /// An empty slot.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            filled: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Fills the slot; gives the value back when it was filled before.
+    pub fn fill(&self, value: T) -> Result<&T, T> {
+        if self.claimed.swap(true, Ordering::AcqRel) {
+            return Err(value);
+        }
+        // SAFETY: `claimed` lets exactly one caller get here, and readers wait for `filled`.
+        let filled = unsafe { (*self.value.get()).write(value) };
+        self.filled.store(true, Ordering::Release);
+        Ok(filled)
+    }
+
+    /// The value, if the slot was filled.
+    #[must_use]
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: `filled` is set after the value was written.
+        self.filled.load(Ordering::Acquire).then(|| unsafe { self.get_unchecked() })
+    }
+
+    /// The value, without looking whether it is there.
+    ///
+    /// # Safety
+    /// The slot was filled before, and the caller has synchronised with the thread that filled it.
+    #[inline]
+    #[must_use]
+    pub unsafe fn get_unchecked(&self) -> &T {
+        // SAFETY: filled, as the caller promises, and never written again.
+        unsafe { (*self.value.get()).assume_init_ref() }
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("filled", &self.filled.load(Ordering::Relaxed)).finish_non_exhaustive()
+    }
+}
+
+/// A thread level of the standard ABI as every existing library numbers it: 0 to 3.
+#[inline]
+pub(crate) fn thread_in(level: c_int) -> c_int {
+    if level % MPI_THREAD_FUNNELED == 0 { level / MPI_THREAD_FUNNELED } else { level }
+}
+
+/// The inverse of [`thread_in`].
+#[inline]
+pub(crate) fn thread_out(level: c_int) -> c_int {
+    level.wrapping_mul(MPI_THREAD_FUNNELED)
+}
+
+/// A choice buffer: `MPI_BOTTOM` is null everywhere, `MPI_IN_PLACE` is not.
+#[inline]
+pub(crate) fn buffer_in<A: Abi>(buffer: *mut c_void) -> *mut c_void {
+    if buffer.addr() == 1 { core::ptr::without_provenance_mut(A::IN_PLACE.cast_unsigned()) } else { buffer }
+}

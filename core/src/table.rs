@@ -1,0 +1,151 @@
+//! The tables made from the list: a library's own functions, and the function table of the standard ABI.
+
+use core::ffi::{CStr, c_void};
+
+use crate::family::Abi;
+use crate::kinds::*;
+use crate::mpi_functions;
+
+/// Looks one symbol up; null where the library has none.
+pub type Lookup<'a> = dyn FnMut(&'static CStr) -> *const c_void + 'a;
+
+const fn name(with_nul: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(with_nul.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => panic!("a function name holds a NUL"),
+    }
+}
+
+macro_rules! native_table {
+    ($(fn $function:ident($($parameter:ident: $kind:ty $([$related:ident])?),*) -> $return:ty;)*) => {
+        /// The functions of one library in its own ABI; `None` where it lacks one.
+        #[expect(non_snake_case, reason = "MPI's own names")]
+        pub struct NativeTable<A: Abi> {
+            $(
+                #[doc = concat!("The library's own `", stringify!($function), "`.")]
+                pub $function: Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Value>,
+            )*
+        }
+
+        impl<A: Abi> NativeTable<A> {
+            /// Fills the table.
+            ///
+            /// # Safety
+            /// `lookup` gives null or a function with the C signature of that name in the ABI `A`, which stays
+            /// loaded for ever.
+            pub unsafe fn load(lookup: &mut Lookup<'_>) -> Self {
+                Self {
+                    // SAFETY: a pointer to that very function, or null, which is `None`.
+                    $($function: unsafe {
+                        core::mem::transmute::<
+                            *const c_void,
+                            Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Value>,
+                        >(lookup(const { name(concat!(stringify!($function), "\0")) }))
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+macro_rules! standard_table {
+    ($(fn $function:ident($($parameter:ident: $kind:ty $([$related:ident])?),*) -> $return:ty;)*) => {
+        /// Every function of the list in the standard ABI. A slot is never empty: where a library lacks the
+        /// function, it returns `MPI_ERR_UNSUPPORTED_OPERATION`.
+        #[derive(Clone)]
+        #[repr(C)]
+        #[expect(non_snake_case, reason = "MPI's own names")]
+        pub struct FnTable {
+            /// Size of the table in bytes. A reader treats slots beyond it as absent.
+            pub size: usize,
+            $(
+                #[doc = concat!("`", stringify!($function), "`")]
+                pub $function: unsafe extern "C" fn($($parameter: <$kind as Kind>::Outer),*) -> <$return as Return>::Value,
+            )*
+        }
+
+        impl FnTable {
+            /// The table of a library whose ABI is `A`, through the shims.
+            #[must_use]
+            pub fn translated<A: Abi>(native: &NativeTable<A>) -> Self {
+                Self {
+                    size: size_of::<Self>(),
+                    $($function: if native.$function.is_some() { shim::$function::<A> } else { missing::$function },)*
+                }
+            }
+
+            /// The table of a library that speaks the standard ABI itself: its own functions.
+            ///
+            /// # Safety
+            /// As for [`NativeTable::load`], with the standard ABI.
+            pub unsafe fn direct(lookup: &mut Lookup<'_>) -> Self {
+                Self {
+                    size: size_of::<Self>(),
+                    // SAFETY: a pointer to that very function, or null, which is `None`.
+                    $($function: unsafe {
+                        core::mem::transmute::<
+                            *const c_void,
+                            Option<unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value>,
+                        >(lookup(const { name(concat!(stringify!($function), "\0")) }))
+                    }.unwrap_or(missing::$function),)*
+                }
+            }
+
+            /// The functions that this table cannot do.
+            #[must_use]
+            pub fn unsupported(&self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if core::ptr::fn_addr_eq(
+                    self.$function,
+                    missing::$function as unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value,
+                ) { names.push(stringify!($function)); })*
+                names
+            }
+        }
+
+        /// The names of all functions, in the order of the slots.
+        pub const FUNCTIONS: &[&str] = &[$(stringify!($function)),*];
+
+        #[expect(non_snake_case, reason = "MPI's own names")]
+        mod shim {
+            use super::*;
+            $(
+                pub(super) unsafe extern "C" fn $function<A: Abi>($($parameter: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
+                    // SAFETY: the table names this shim only if the library has the function; the arguments are
+                    // what the caller owes to MPI, and each kind turns one into what the library's ABI owes.
+                    unsafe {
+                        let function = A::bound().native.$function.unwrap_unchecked();
+                        #[allow(unused_mut, reason = "functions without parameters hold nothing")]
+                        let mut held = ($({
+                            let related = 0 $(+ Related::related($related))?;
+                            (<$kind as Kind>::enter::<A>($parameter, related), $parameter, related)
+                        },)*);
+                        let value = {
+                            let ($($parameter,)*) = &mut held;
+                            function($(<$kind as Kind>::native::<A>(&mut $parameter.0, $parameter.1)),*)
+                        };
+                        let value = <$return as Return>::leave::<A>(value);
+                        #[allow(unused_variables, reason = "functions without parameters read no code")]
+                        let code = <$return as Return>::code(value);
+                        let ($($parameter,)*) = held;
+                        $(<$kind as Kind>::leave::<A>($parameter.0, $parameter.1, $parameter.2, code);)*
+                        value
+                    }
+                }
+            )*
+        }
+
+        #[expect(non_snake_case, reason = "MPI's own names")]
+        mod missing {
+            use super::*;
+            $(
+                pub(super) unsafe extern "C" fn $function($(_: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
+                    <$return as Return>::UNSUPPORTED
+                }
+            )*
+        }
+    };
+}
+
+mpi_functions!(native_table);
+mpi_functions!(standard_table);
