@@ -13,7 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::abi::{
     Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
-    MPI_ERR_UNKNOWN, MPI_PROC_NULL, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, PREDEFINED_END,
+    MPI_ERR_UNKNOWN, MPI_PROC_NULL, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE,
+    MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, PREDEFINED_END,
 };
 use crate::table::NativeTable;
 
@@ -342,20 +343,67 @@ impl<T> fmt::Debug for Slot<T> {
     }
 }
 
-/// A thread level of the standard ABI as every existing library numbers it: 0 to 3.
+/// The thread levels of the standard ABI, at the places where every existing library has them: 0 to 3.
+const THREAD_LEVELS: [c_int; 4] =
+    [MPI_THREAD_SINGLE, MPI_THREAD_FUNNELED, MPI_THREAD_SERIALIZED, MPI_THREAD_MULTIPLE];
+
+/// A thread level, as an argument; one that the standard does not know stays unknown.
 #[inline]
 pub(crate) fn thread_in(level: c_int) -> c_int {
-    if level % MPI_THREAD_FUNNELED == 0 { level / MPI_THREAD_FUNNELED } else { level }
+    let place = THREAD_LEVELS.iter().position(|&known| known == level);
+    place.map_or(c_int::MIN, |place| place as c_int)
 }
 
-/// The inverse of [`thread_in`].
+/// A thread level, as a result.
 #[inline]
 pub(crate) fn thread_out(level: c_int) -> c_int {
-    level.wrapping_mul(MPI_THREAD_FUNNELED)
+    usize::try_from(level).ok().and_then(|place| THREAD_LEVELS.get(place)).copied().unwrap_or(level)
 }
 
 /// A choice buffer: `MPI_BOTTOM` is null everywhere, `MPI_IN_PLACE` is not.
 #[inline]
 pub(crate) fn buffer_in<A: Abi>(buffer: *mut c_void) -> *mut c_void {
     if buffer.addr() == 1 { core::ptr::without_provenance_mut(A::IN_PLACE.cast_unsigned()) } else { buffer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_levels_cross_and_come_back() {
+        for (place, level) in THREAD_LEVELS.into_iter().enumerate() {
+            assert_eq!(thread_in(level), place as c_int);
+            assert_eq!(thread_out(place as c_int), level);
+        }
+    }
+
+    #[test]
+    fn a_slot_is_filled_once() {
+        let slot = Slot::empty();
+        assert!(slot.get().is_none());
+        assert_eq!(slot.fill(7), Ok(&7));
+        assert_eq!(slot.fill(8), Err(8));
+        assert_eq!(slot.get(), Some(&7));
+    }
+
+    #[test]
+    fn error_codes_beyond_the_classes_keep_their_identity() {
+        let first = CODES.intern(604_597_509).unwrap();
+        let second = CODES.intern(739_952_646).unwrap();
+        assert!(first > MPI_ERR_LASTCODE && second > MPI_ERR_LASTCODE && first != second);
+        assert_eq!(CODES.intern(604_597_509), Some(first));
+        assert_eq!(CODES.native(second), Some(739_952_646));
+        assert_eq!(CODES.native(MPI_ERR_LASTCODE), None);
+    }
+
+    #[test]
+    fn the_reverse_table_tells_classes_apart() {
+        // MPICH's null request and null message have the same bits.
+        let table = Reverse::new(&[(0x180, 0x2c00_0000), (0x128, 0x2c00_0000), (0x101, 0x4400_0000)]);
+        assert_eq!(table.find(Class::Request, 0x2c00_0000), Some(0x180));
+        assert_eq!(table.find(Class::Message, 0x2c00_0000), Some(0x128));
+        assert_eq!(table.find(Class::Comm, 0x2c00_0000), None);
+        assert_eq!(table.find(Class::Comm, 0x4400_0000), Some(0x101));
+    }
 }

@@ -151,7 +151,7 @@ impl Marks {
             b"I_MPI_Check_image_status" => self.intel = true,
             b"MPIR_Dup_fn" | b"MPIR_Err_create_code" => self.mpich = true,
             b"MPI_Abi_get_version" => self.standard = true,
-            b"MPI_Comm_c2f" => self.fortran_converters = true,
+            b"MPI_Status_c2f" => self.fortran_converters = true,
             _ => {}
         }
     }
@@ -168,11 +168,13 @@ impl Marks {
             (false, true) => Vendor::Mpich,
             (false, false) => Vendor::Other,
         };
-        if self.standard && !self.fortran_converters {
+        // Classic libraries of MPI-5.0 export `MPI_Abi_get_version` too, and the Fortran converters with it.
+        let named_as_standard = soname.is_some_and(|name| name.starts_with("libmpi_abi."));
+        if self.standard && (named_as_standard || !self.fortran_converters) {
             return Ok((Family::Abi, vendor));
         }
         let named_as_mpich = soname.is_some_and(|name| name.ends_with(".so.12"));
-        if self.mpich || self.intel || named_as_mpich {
+        if self.mpich || named_as_mpich {
             return Ok((Family::Mpich, vendor));
         }
         Err(InspectError::UnknownAbi)
@@ -244,10 +246,10 @@ mod tests {
             marks.judge(soname).ok()
         };
         assert_eq!(
-            judge(&[b"MPI_Init", b"ompi_mpi_comm_world", b"MPI_Comm_c2f"], None),
+            judge(&[b"MPI_Init", b"ompi_mpi_comm_world", b"MPI_Status_c2f"], None),
             Some((Family::OpenMpi, Vendor::OpenMpi))
         );
-        let classic: &[&[u8]] = &[b"MPI_Init", b"MPIR_Dup_fn", b"MPI_Abi_get_version", b"MPI_Comm_c2f"];
+        let classic: &[&[u8]] = &[b"MPI_Init", b"MPIR_Dup_fn", b"MPI_Abi_get_version", b"MPI_Status_c2f"];
         assert_eq!(judge(classic, None), Some((Family::Mpich, Vendor::Mpich)));
         assert_eq!(
             judge(&[b"MPI_Init", b"MPI_Abi_get_version", b"I_MPI_Check_image_status"], None),
@@ -255,6 +257,6 @@ mod tests {
         );
         assert_eq!(judge(&[b"MPI_Init"], Some("libmpi.so.12")), Some((Family::Mpich, Vendor::Other)));
         assert_eq!(judge(&[b"MPI_Init"], None), None);
-        assert_eq!(judge(&[b"MPI_Comm_c2f"], None), None);
+        assert_eq!(judge(&[b"MPI_Status_c2f"], None), None);
     }
 }

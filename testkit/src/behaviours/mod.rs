@@ -1,0 +1,39 @@
+//! The list of behaviours, by chapter of the standard.
+
+mod collectives;
+mod communicators;
+mod errors;
+mod life;
+mod point_to_point;
+mod threads;
+
+use crate::Context;
+
+/// Something that every MPI must do, run by all ranks together.
+pub struct Behaviour {
+    /// Its name, as printed and as a filter takes it.
+    pub name: &'static str,
+    /// Runs it; the error says what was wrong on this rank.
+    pub run: fn(&Context<'_>) -> Result<(), String>,
+}
+
+macro_rules! behaviours {
+    ($($module:ident: $($name:ident),+;)*) => {
+        /// Every behaviour, in the order in which they run.
+        pub const ALL: &[Behaviour] = &[
+            $($(Behaviour { name: concat!(stringify!($module), "::", stringify!($name)), run: $module::$name },)+)*
+        ];
+    };
+}
+
+behaviours! {
+    life: state_is_running, thread_level_is_kept, init_twice_is_refused, versions_are_told, processor_has_a_name, clock_advances;
+    point_to_point: status_tells_source_tag_and_count, wildcards_match, proc_null_is_nobody, many_requests_complete,
+        waiting_with_ignored_statuses, error_field_is_kept, no_flag_leaves_the_status, probe_sees_the_message,
+        sendrecv_around_the_ring, cancelled_receive, null_requests_complete_at_once;
+    collectives: barrier_and_bcast_from_each_root, reductions, reduction_of_pairs, reduction_to_each_root, in_place,
+        gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
+    communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null;
+    errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate;
+    threads: many_threads_exchange;
+}

@@ -1,0 +1,58 @@
+//! Which MPIs are there to test against, as `cargo xtask` wrote it to `.anympi/mpis.json`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The file's contents.
+#[derive(Debug, Deserialize)]
+pub struct Installation {
+    /// The Python that has ipyparallel, IPython, NumPy and mpi4py.
+    pub python: PathBuf,
+    /// The directory of the built programs.
+    pub programs: PathBuf,
+    /// The MPIs.
+    pub mpis: Vec<Mpi>,
+}
+
+/// One MPI.
+#[derive(Debug, Deserialize)]
+pub struct Mpi {
+    /// What tests call it.
+    pub name: String,
+    /// The value of `--mpi` that names it.
+    pub backend: String,
+    /// Its library.
+    pub library: PathBuf,
+    /// Its library with the standard ABI, where it has one.
+    pub abi_library: Option<PathBuf>,
+    /// Its launcher.
+    pub launcher: PathBuf,
+    /// What the launcher needs to start more ranks than cores.
+    pub launcher_arguments: Vec<String>,
+    /// What to set for the launcher.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Installation {
+    /// Reads `.anympi/mpis.json` above the working directory.
+    ///
+    /// # Errors
+    /// What is missing or wrong, and the command that makes it.
+    pub fn load() -> Result<Self, String> {
+        let start = std::env::current_dir().map_err(|error| error.to_string())?;
+        let file = start.ancestors().map(|above| above.join(".anympi/mpis.json")).find(|file| file.is_file());
+        let file = file.ok_or("no .anympi/mpis.json here or above; run `cargo xtask test`")?;
+        Self::read(&file)
+    }
+
+    /// Reads such a file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+    }
+}

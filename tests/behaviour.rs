@@ -1,0 +1,101 @@
+//! Every behaviour on every library at 1, 2 and 4 ranks, under the launcher of that library.
+//!
+//! One executable serves all of them. A run says how many ranks it expects and fails with any other number, so a
+//! launcher that does not fit cannot pass for N worlds of one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anympi_testkit::installation::{Installation, Mpi};
+
+fn installation() -> Installation {
+    Installation::load().unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// The program under test; building the workspace builds it.
+fn behave(installation: &Installation) -> PathBuf {
+    let program = installation.programs.join("anympi-behave");
+    assert!(program.is_file(), "{} is not built", program.display());
+    program
+}
+
+fn launch(mpi: &Mpi, ranks: u32, program: &Path, arguments: &[String]) -> Output {
+    Command::new("timeout")
+        .args(["--kill-after=5", "120"])
+        .arg(&mpi.launcher)
+        .args(&mpi.launcher_arguments)
+        .args(["-n", &ranks.to_string()])
+        .arg(program)
+        .args(arguments)
+        .envs(&mpi.environment)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", mpi.launcher.display()))
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Both libraries of an MPI that has two.
+fn libraries(mpi: &Mpi) -> impl Iterator<Item = &Path> {
+    std::iter::once(&*mpi.library).chain(mpi.abi_library.as_deref())
+}
+
+fn behaves(name: &str) {
+    let installation = installation();
+    let program = behave(&installation);
+    let Some(mpi) = installation.mpis.iter().find(|mpi| mpi.name == name) else {
+        assert!(std::env::var_os("CI").is_none(), "{name} is not installed");
+        eprintln!("{name} is not installed; nothing to test");
+        return;
+    };
+    for library in libraries(mpi) {
+        for ranks in [1, 2, 4] {
+            let arguments = [format!("--mpi={}", library.display()), format!("--ranks={ranks}")];
+            let output = launch(mpi, ranks, &program, &arguments);
+            let said = text(&output);
+            assert!(output.status.success(), "{} with {ranks} ranks:\n{said}", library.display());
+            assert!(said.contains(&format!(", {ranks} ranks")), "{said}");
+            assert!(said.contains(" passed, 0 failed"), "{said}");
+        }
+        let arguments =
+            [format!("--mpi={}", library.display()), "--ranks=2".to_owned(), "--abort=7".to_owned()];
+        let output = launch(mpi, 2, &program, &arguments);
+        assert!(!output.status.success(), "an aborted job succeeded: {}", text(&output));
+        assert_ne!(output.status.code(), Some(124), "an aborted job hung: {}", text(&output));
+    }
+}
+
+macro_rules! on_each {
+    ($($name:ident),*) => {$(
+        #[test]
+        fn $name() {
+            behaves(stringify!($name));
+        }
+    )*};
+}
+
+on_each!(openmpi5, mpich5, intel, openmpi4, mpich4);
+
+#[test]
+fn the_executable_needs_no_mpi() {
+    let program = behave(&installation());
+    let output = Command::new("ldd").arg(&program).output().expect("ldd");
+    let needed = text(&output);
+    assert!(output.status.success() && needed.contains("libc."), "{needed}");
+    let names = needed.lines().filter_map(|line| line.split_whitespace().next());
+    assert_eq!(names.filter(|name| name.contains("mpi")).count(), 0, "{needed}");
+}
+
+#[test]
+fn a_launcher_of_another_family_is_noticed() {
+    let installation = installation();
+    let program = behave(&installation);
+    let find =
+        |name: &str| installation.mpis.iter().find(|mpi| mpi.name == name).expect("an MPI from a wheel");
+    let (launcher, library) = (find("mpich5"), find("openmpi5"));
+    let arguments = [format!("--mpi={}", library.library.display()), "--ranks=2".to_owned()];
+    let output = launch(launcher, 2, &program, &arguments);
+    assert!(!output.status.success());
+    assert!(text(&output).contains("the world has 1 ranks, 2 were expected"), "{}", text(&output));
+}
