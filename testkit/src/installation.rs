@@ -36,15 +36,24 @@ pub struct Mpi {
 }
 
 impl Installation {
-    /// Reads `.anympi/mpis.json` above the working directory.
+    /// Reads the file that `ANYMPI_TEST_SETUP` names, else `.anympi/mpis.json` above the working directory.
+    /// `ANYMPI_TEST_PROGRAMS` replaces the directory of the programs.
     ///
     /// # Errors
     /// What is missing or wrong, and the command that makes it.
     pub fn load() -> Result<Self, String> {
-        let start = std::env::current_dir().map_err(|error| error.to_string())?;
-        let file = start.ancestors().map(|above| above.join(".anympi/mpis.json")).find(|file| file.is_file());
-        let file = file.ok_or("no .anympi/mpis.json here or above; run `cargo xtask test`")?;
-        Self::read(&file)
+        let named = std::env::var_os("ANYMPI_TEST_SETUP").map(PathBuf::from);
+        let above = || {
+            let start = std::env::current_dir().ok()?;
+            start.ancestors().map(|above| above.join(".anympi/mpis.json")).find(|file| file.is_file())
+        };
+        let file =
+            named.or_else(above).ok_or("no .anympi/mpis.json here or above; run `cargo xtask test`")?;
+        let mut installation = Self::read(&file)?;
+        if let Some(programs) = std::env::var_os("ANYMPI_TEST_PROGRAMS") {
+            installation.programs = programs.into();
+        }
+        Ok(installation)
     }
 
     /// Reads such a file.

@@ -6,7 +6,8 @@ use crate::failure::{Doing, Failure, Outcome};
 use crate::workspace::{Workspace, cargo};
 
 /// The packages of the programs and of the extension module beside them.
-const PACKAGES: &[&str] = &["anympi-engine", "anympi-controller", "anympi-cluster", "anympi-python"];
+const PACKAGES: &[&str] =
+    &["anympi-engine", "anympi-controller", "anympi-cluster", "anympi-python", "anympi-testkit"];
 
 /// Builds what users run; cargo tells how far it is.
 pub fn programs(workspace: &Workspace) -> Outcome<()> {
