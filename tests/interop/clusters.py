@@ -1,0 +1,77 @@
+"""Clusters of any mixture: controller and engines each ours or stock, the client always stock."""
+
+import ipyparallel as ipp
+
+import installed
+from processes import until
+
+#: Milliseconds between heartbeats: the stock controller counts an engine as there at the second beat.
+PING = 250
+
+
+class Cluster:
+    """One controller, engines under a launcher or without, and a connected stock client."""
+
+    def __init__(self, home, controller="ours", engines="ours"):
+        self.home = home
+        self.controller_owner = controller
+        self.engine_owner = engines
+        self.engines = []
+        self.client = None
+        self.controller = home.start(
+            installed.program(controller, "ipcontroller"), f"--ping={PING}", name=f"{controller}-ipcontroller"
+        )
+
+        def ready():
+            self.controller.must_run()
+            return home.client_file.exists() and home.engine_file.exists()
+
+        until(ready, 20, lambda: f"connection files in {home.security}; the controller printed:\n{self.controller.text}")
+
+    def start_world(self, mpi, count, *arguments):
+        """Start `count` engines that are one MPI_COMM_WORLD, by the launcher, as a user does by hand."""
+        ipengine = installed.program(self.engine_owner, "ipengine")
+        environment = dict(mpi.environment)
+        if self.engine_owner == "ours":
+            selection = [f"--mpi={mpi.selection}"]
+        else:
+            # The stock engine leaves the choice of a library to mpi4py and the dynamic loader.
+            selection = ["--mpi"]
+            environment["MPI4PY_MPIABI"] = "openmpi" if mpi.backend == "openmpi" else "mpich"
+            environment["LD_LIBRARY_PATH"] = mpi.library.parent
+        command = mpi.launch(count, ipengine, *selection, *arguments)
+        launcher = self.home.start(*command, environment=environment, name=f"{self.engine_owner}-{mpi.name}-engines")
+        self.engines.append(launcher)
+        return launcher
+
+    def start_local(self, count, *arguments):
+        """Start `count` engines without MPI; returns them."""
+        ipengine = installed.program(self.engine_owner, "ipengine")
+        started = [self.home.start(ipengine, *arguments, name=f"{self.engine_owner}-engine") for _ in range(count)]
+        self.engines.extend(started)
+        return started
+
+    def connect(self, count, seconds=60):
+        """The stock client, once `count` engines have registered."""
+        if self.client is None:
+            self.client = ipp.Client(str(self.home.client_file), timeout=20)
+
+        def there():
+            self.controller.must_run()
+            for engine in self.engines:
+                engine.must_run()
+            return len(self.client.ids) >= count
+
+        until(there, seconds, lambda: f"{count} engines, there are {self.client.ids}; {self.logs()}")
+        assert len(self.client.ids) == count
+        return self.client
+
+    def logs(self):
+        """What controller and engines printed."""
+        return "".join(f"\n--- {process.log.name}\n{process.text}" for process in [self.controller, *self.engines])
+
+    def close(self):
+        """Close the client and end every process."""
+        if self.client is not None:
+            self.client.close()
+        self.home.close()

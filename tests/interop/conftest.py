@@ -1,0 +1,66 @@
+"""Fixtures: homes that end what was started in them, clusters of the four pairs."""
+
+import pytest
+
+import installed
+from clusters import Cluster
+from processes import Home
+
+#: Controller and engines, each ours or stock; the last pair is what the others are compared with.
+PAIRS = [("ours", "ours"), ("stock", "ours"), ("ours", "stock"), ("stock", "stock")]
+
+#: How many engines the clusters of the pairs have.
+ENGINES = 4
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A fresh home for one test."""
+    home = Home(tmp_path / "home")
+    yield home
+    home.close()
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory):
+    """A fresh home for the tests of one file."""
+    home = Home(tmp_path_factory.mktemp("module") / "home")
+    yield home
+    home.close()
+
+
+@pytest.fixture(params=installed.MPIS, ids=lambda mpi: mpi.name)
+def mpi(request):
+    """Each MPI under test."""
+    return request.param
+
+
+def start_pair(controller, engines, tmp_path_factory):
+    """A cluster of one pair: four engines that are one world of MPICH 5, which starts fastest."""
+    cluster = Cluster(Home(tmp_path_factory.mktemp(f"{controller}-{engines}") / "home"), controller, engines)
+    try:
+        cluster.start_world(installed.BY_NAME["mpich5"], ENGINES)
+        cluster.connect(ENGINES)
+    except BaseException:
+        cluster.close()
+        raise
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory):
+    """The oracle: stock controller, stock engines."""
+    cluster = start_pair("stock", "stock", tmp_path_factory)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session", params=PAIRS, ids=lambda pair: f"{pair[0]}-controller-{pair[1]}-engines")
+def pair(request, tmp_path_factory):
+    """A cluster of each pair, one after the other."""
+    if request.param == ("stock", "stock"):
+        yield request.getfixturevalue("stock")
+        return
+    cluster = start_pair(*request.param, tmp_path_factory)
+    yield cluster
+    cluster.close()
