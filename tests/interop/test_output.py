@@ -105,9 +105,7 @@ def test_px_line_magic(shell, pair, stock):
         seen = px(shell, pair, line)
         assert seen == px(shell, stock, line), line
     lines, _ = px(shell, pair, "print(a)")
-    text = "\n".join(lines)
-    for rank in range(ENGINES):
-        assert f"[stdout:{rank}] 10" in text, text
+    assert lines == ["10"] * ENGINES + [f"[stdout:{rank}] " for rank in range(ENGINES)]
 
 
 def test_px_cell_magic(shell, pair, stock):

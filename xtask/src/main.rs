@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod demo;
 mod environment;
 mod failure;
+mod figures;
 mod mpis;
 mod processes;
 mod requirements;
@@ -38,6 +40,8 @@ Examples:
   cargo xtask demo                 the main job on each MPI that needs no root
   cargo xtask test                 format, lints and every test
   cargo xtask test connection      only tests whose name has that word in it
+  cargo xtask bench start          how long until four engines are there, beside the stock programs
+  cargo xtask bench client --json  latency, tasks and data, every value as JSON
   cargo xtask setup                only install what the other tasks need";
 
 #[derive(Subcommand)]
@@ -48,6 +52,11 @@ enum Task {
     Test {
         /// Only tests whose name contains this, without format check and lints
         filter: Option<String>,
+    },
+    /// Measure our programs beside stock ipyparallel's in one run
+    Bench {
+        #[command(subcommand)]
+        subject: bench::Subject,
     },
     /// Only install what the other tasks need; with everything in place this takes no time
     Setup {
@@ -73,6 +82,7 @@ fn run(task: Task) -> Outcome<()> {
     match task {
         Task::Demo => demo::run(&workspace),
         Task::Test { filter } => test::run(&workspace, filter.as_deref()),
+        Task::Bench { subject } => bench::run(&workspace, subject),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
             let description = setup::set_up(&workspace, purpose)?;
