@@ -68,40 +68,27 @@ pub fn repairs_in(
     launcher: Option<&Launcher>,
     image: &Image,
 ) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let mut remove = |names: &[&str], reason: &'static str| {
-        for name in names {
-            if surroundings.variable(name).is_some() {
-                changes.push(Change::Remove { name: (*name).to_owned(), reason });
-            }
-        }
-    };
     let open_mpi = image.family == Family::OpenMpi || image.vendor == Vendor::OpenMpi;
-    let kind = launcher.map(|launcher| launcher.kind);
-    let under_pmi = matches!(
-        kind,
+    let leftover: fn(&str) -> bool;
+    let reason;
+    match launcher.map(|launcher| launcher.kind) {
+        // Without a launcher such variables point at processes that are gone; a library would wait for them or abort.
+        None => {
+            leftover = describes_a_job;
+            reason = "left over from a job that is gone";
+        }
+        // MPICH 5 aborts when it finds variables of both protocols.
         Some(
             LauncherKind::MpichHydra
-                | LauncherKind::IntelHydra
-                | LauncherKind::MpichGforker
-                | LauncherKind::OtherPmi
-        )
-    );
-    if !open_mpi && under_pmi {
-        // MPICH 5 aborts when it finds variables of both protocols.
-        remove(&[PMIX_NAMESPACE, PMIX_RANK], "left over from an Open MPI job around this one");
-    }
-    if kind.is_none() {
-        // Without a launcher these point at processes that are gone; each library would wait for them or abort.
-        let reason = "left over from a job that is gone";
-        if open_mpi {
-            remove(
-                &[PMIX_NAMESPACE, PMIX_RANK, OMPI_MCA_ORTE_LOCAL_DAEMON_URI, "OMPI_MCA_ess", "OMPI_MCA_pmix"],
-                reason,
-            );
-        } else {
-            remove(&[PMI_FD, PMI_RANK, PMI_SIZE, PMI_PORT, PMI_ID, PMIX_NAMESPACE, PMIX_RANK], reason);
+            | LauncherKind::IntelHydra
+            | LauncherKind::MpichGforker
+            | LauncherKind::OtherPmi,
+        ) if !open_mpi => {
+            leftover = |name| name.starts_with("PMIX_") && describes_a_job(name);
+            reason = "left over from an Open MPI job around this one";
         }
+        Some(_) => return Vec::new(),
     }
-    changes
+    let names = surroundings.names().into_iter().filter(|name| leftover(name));
+    names.map(|name| Change::Remove { name, reason }).collect()
 }

@@ -31,6 +31,8 @@ impl Ancestor {
 pub trait Surroundings {
     /// Value of an environment variable; an empty one counts as absent.
     fn variable(&self, name: &str) -> Option<String>;
+    /// Names of all environment variables, sorted.
+    fn names(&self) -> Vec<String>;
     /// Whether the descriptor is open and a socket.
     fn is_socket(&self, descriptor: u32) -> bool;
     /// Whether a process of this machine listens on the TCP port.
@@ -48,6 +50,12 @@ pub struct ThisProcess;
 impl Surroundings for ThisProcess {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+        names.sort();
+        names
     }
 
     fn is_socket(&self, descriptor: u32) -> bool {
@@ -122,6 +130,10 @@ pub struct Recorded {
 impl Surroundings for Recorded {
     fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.variables.keys().cloned().collect()
     }
 
     fn is_socket(&self, descriptor: u32) -> bool {
