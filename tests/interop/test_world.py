@@ -40,18 +40,17 @@ def controller(tmp_path_factory):
     cluster.close()
 
 
-@pytest.fixture(params=[1, 2, 4])
-def count(request):
-    return request.param
+WORLDS = [(mpi, count) for mpi in installed.MPIS for count in (1, 2, 4)]
 
 
-@pytest.fixture
-def engines(controller, mpi, count):
-    """Engines of one MPI started by its launcher, as by hand; gone afterwards."""
+@pytest.fixture(scope="module", params=WORLDS, ids=lambda world: f"{world[0].name}-{world[1]}")
+def engines(controller, request):
+    """Engines of one MPI started by its launcher, as by hand: the client, the MPI, their number. Gone afterwards."""
+    mpi, count = request.param
     launcher = controller.start_world(mpi, count)
     client = controller.connect(count)
-    yield client
-    # As MPI wants it: all engines end together, through MPI_Finalize.
+    yield client, mpi, count
+    # As MPI wants it: all engines end together, through MPI_Finalize, and the launcher is content.
     client[:].shutdown(block=False)
     launcher.wait(20)
     controller.engines.remove(launcher)
@@ -59,10 +58,11 @@ def engines(controller, mpi, count):
     assert launcher.status == 0, launcher.text
 
 
-def test_engines_by_hand(engines, mpi, count):
+def test_engines_by_hand(engines):
     """Ids are ranks, the size is right, and mpi4py is bound to the very library that --mpi chose."""
-    assert engines.ids == list(range(count))
-    worlds = engines[:].apply_sync(world)
+    client, mpi, count = engines
+    assert client.ids == list(range(count))
+    worlds = client[:].apply_sync(world)
     assert [seen["rank"] for seen in worlds] == list(range(count))
     assert [seen["size"] for seen in worlds] == [count] * count
     library = mpi.library.resolve()
@@ -75,16 +75,20 @@ def test_engines_by_hand(engines, mpi, count):
         assert {file for file in others if "/libmpi" in file and "anympi" not in file.rsplit("/", 1)[1]} == set()
     assert len({seen["pid"] for seen in worlds}) == count
 
-    # The main job, as in the documentation.
-    view = engines[:]
+
+def test_the_main_job(engines):
+    """As in the documentation."""
+    client, _, count = engines
+    view = client[:]
     view.run(str(PSUM), block=True)
     view.scatter("a", np.arange(16, dtype="float"), block=True)
     view.execute("totalsum = psum(a)", block=True)
     assert view["totalsum"] == [120.0] * count
 
 
-def test_messages_between_engines(engines, count):
+def test_messages_between_engines(engines):
     """Point to point in a ring, and a gather at the root."""
+    client, _, count = engines
 
     @interactive
     def ring():
@@ -94,7 +98,7 @@ def test_messages_between_engines(engines, count):
         left, right = (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
         return comm.sendrecv(comm.rank, dest=right, source=left), comm.gather(comm.rank**2, root=0)
 
-    results = engines[:].apply_sync(ring)
+    results = client[:].apply_sync(ring)
     assert [received for received, _ in results] == [(rank - 1) % count for rank in range(count)]
     assert results[0][1] == [rank**2 for rank in range(count)]
 
