@@ -1,0 +1,256 @@
+//! The engine, as Python sees it: sockets, queues and output of `anympi_engine::runtime`.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use anympi_engine::runtime::{self, Answer, Next, Options, Publication, Stream};
+use anympi_engine::watcher::Watched;
+use anympi_wire::Session;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::request::Request;
+use crate::{StartError, lending, mpi, settings_of_this_process};
+
+/// The exit status of an engine that failed.
+const FAILED: i32 = 1;
+
+/// The one engine of this process.
+static ENGINE: OnceLock<runtime::Engine> = OnceLock::new();
+/// The pipe to the watcher; gone in forked children and after the end.
+static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
+/// Whether this process is a forked child.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+fn watched() -> MutexGuard<'static, Option<Watched>> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Have the main thread look at what waits for it.
+pub fn nudge() {
+    if let Some(engine) = ENGINE.get() {
+        engine.nudge();
+    }
+}
+
+/// Begin to register with the controller.
+#[pyfunction]
+pub fn connect(py: Python<'_>) -> PyResult<Engine> {
+    let settings = settings_of_this_process()?;
+    let refuse = |error: &dyn std::fmt::Display| StartError::new_err(error.to_string());
+    if let Some(descriptor) = settings.watcher {
+        // SAFETY: the program left this descriptor for us, and nothing else in this process knows of it.
+        let pipe = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        *watched() = Some(Watched::take(pipe)?);
+    }
+    let signer = settings.connection.signer().map_err(|error| refuse(&error))?;
+    let (id, delay) = mpi::place(settings);
+    py.detach(|| std::thread::sleep(delay));
+    let options = Options {
+        connection: settings.connection.clone(),
+        id,
+        timeout: Duration::try_from_secs_f64(settings.timeout).unwrap_or(Duration::from_secs(5)),
+        maximum_misses: settings.max_heartbeat_misses,
+    };
+    let session = Session::new(settings.uuid.clone(), signer);
+    let on_fatal = Box::new(|reason: &str| die(reason));
+    let engine = runtime::Engine::start(session, options, on_fatal)?;
+    if ENGINE.set(engine).is_err() {
+        return Err(refuse(&"the engine runs already"));
+    }
+    Ok(Engine {})
+}
+
+fn die(reason: &str) {
+    eprintln!("ipengine: {reason}");
+    mpi::abort(FAILED);
+}
+
+/// End the engine because of a fault, and the whole world with it when MPI runs. Does not return.
+#[pyfunction]
+pub fn fail(py: Python<'_>, reason: &str) {
+    if let Some(engine) = ENGINE.get() {
+        py.detach(|| engine.close());
+        say_goodbye();
+    }
+    die(reason);
+}
+
+fn say_goodbye() {
+    if let Some(mut watched) = watched().take()
+        && let Err(error) = watched.goodbye()
+    {
+        tracing::debug!("the watcher is gone: {error}");
+    }
+}
+
+/// The engine.
+#[pyclass(frozen)]
+pub struct Engine {}
+
+impl Engine {
+    fn runtime(&self) -> &'static runtime::Engine {
+        // An `Engine` is made by `connect` only, which has set it.
+        ENGINE.get().unwrap_or_else(|| unreachable!("connect has set the engine"))
+    }
+}
+
+/// The header of what caused a message: of a request, or as JSON.
+#[derive(FromPyObject)]
+enum Cause<'py> {
+    Request(Bound<'py, Request>),
+    Header(Bound<'py, PyBytes>),
+}
+
+impl Cause<'_> {
+    fn header(&self) -> &[u8] {
+        match self {
+            Cause::Request(request) => &request.get().parent().header,
+            Cause::Header(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// The engine's uuid.
+    #[getter]
+    fn uuid(&self) -> &'static str {
+        self.runtime().uuid()
+    }
+
+    /// The engine's id; -1 before it has one.
+    #[getter]
+    fn id(&self) -> i64 {
+        self.runtime().id()
+    }
+
+    /// Wait until the controller has let the engine in. Raises StartError when it does not.
+    fn wait_registered(&self, py: Python<'_>) -> PyResult<i64> {
+        let runtime = self.runtime();
+        let id = py.detach(|| runtime.wait_registered());
+        let id = id.map_err(|error| StartError::new_err(error.to_string()))?;
+        if let Some(watched) = &mut *watched()
+            && let Err(error) = watched.registered(id, &settings_of_this_process()?.connection)
+        {
+            tracing::warn!("the watcher is gone; a crash will be noticed late ({error})");
+        }
+        Ok(id)
+    }
+
+    /// Wait for the next request; None when the engine ends. Runs Python's signal handlers while it waits.
+    fn next_request(&self, py: Python<'_>) -> PyResult<Option<Request>> {
+        let runtime = self.runtime();
+        loop {
+            lending::release_returned(py);
+            match py.detach(|| runtime.next_request()) {
+                Next::Request(request) => return Ok(Some(Request::new(request))),
+                Next::Signal => py.check_signals()?,
+                Next::Stop => return Ok(None),
+            }
+        }
+    }
+
+    /// Wait for the next request of the control channel; None when the engine ends.
+    fn next_control(&self, py: Python<'_>) -> Option<Request> {
+        let runtime = self.runtime();
+        py.detach(|| runtime.next_control()).map(Request::new)
+    }
+
+    /// Answer a request. Only the first answer is sent; it goes out with `done`.
+    #[pyo3(signature = (request, content, status, error_name, buffers))]
+    fn reply(
+        &self,
+        request: &Bound<'_, Request>,
+        content: Option<&[u8]>,
+        status: &str,
+        error_name: Option<&str>,
+        buffers: Option<&Bound<'_, PyList>>,
+    ) -> PyResult<()> {
+        let buffers = lending::messages(buffers)?;
+        let request = request.get();
+        if request.answer_once() {
+            let answer = Answer { content, status, error_name, buffers };
+            self.runtime().answer(&mut request.lock(), answer);
+        }
+        Ok(())
+    }
+
+    /// Say that a request has been served.
+    fn done(&self, request: &Bound<'_, Request>) {
+        self.runtime().done(&request.get().lock());
+    }
+
+    /// Publish to every client.
+    #[pyo3(signature = (msg_type, content, parent, topic, metadata, buffers))]
+    fn publish(
+        &self,
+        msg_type: &str,
+        content: &[u8],
+        parent: Option<Cause<'_>>,
+        topic: Option<&[u8]>,
+        metadata: Option<&[u8]>,
+        buffers: Option<&Bound<'_, PyList>>,
+    ) -> PyResult<()> {
+        if FORKED.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let buffers = lending::messages(buffers)?;
+        let parent = parent.as_ref().map(Cause::header);
+        self.runtime().publish(Publication { msg_type, topic, parent, metadata, content, buffers });
+        Ok(())
+    }
+
+    /// Add printed text: stream 0 is stdout, 1 stderr.
+    #[pyo3(signature = (stream, text, parent))]
+    fn write(&self, stream: u8, text: &str, parent: Option<&Bound<'_, Request>>) {
+        let stream = if stream == 0 { Stream::Stdout } else { Stream::Stderr };
+        if FORKED.load(Ordering::Relaxed) {
+            return self.runtime().write_from_child(stream, text);
+        }
+        let parent: Option<&Arc<runtime::Parent>> = parent.map(|request| request.get().parent());
+        self.runtime().write(stream, parent, text);
+    }
+
+    /// Send printed text now.
+    fn flush(&self) {
+        if !FORKED.load(Ordering::Relaxed) {
+            self.runtime().flush();
+        }
+    }
+
+    /// Abort the cells that wait behind one that failed.
+    fn abort_executes(&self) {
+        self.runtime().abort_executes();
+    }
+
+    /// Where Python is to write the numbers of arriving signals.
+    fn wakeup_descriptor(&self) -> i32 {
+        self.runtime().signal_descriptor()
+    }
+
+    /// Tell every thread that the engine ends.
+    fn stop(&self, reason: &str) {
+        self.runtime().stop(reason);
+    }
+
+    /// Say goodbye to the controller and close the sockets. Returns the exit status.
+    fn close(&self, py: Python<'_>) -> i32 {
+        let runtime = self.runtime();
+        py.detach(|| runtime.close());
+        lending::release_returned(py);
+        say_goodbye();
+        if runtime.controller_is_lost() { FAILED } else { 0 }
+    }
+
+    /// To be called in every forked child: it has the engine's memory, but neither its threads nor its duties.
+    fn forked(&self) {
+        FORKED.store(true, Ordering::Relaxed);
+        // Not waited for: a thread of the parent may have held the lock when it forked.
+        if let Ok(mut watched) = WATCHED.try_lock() {
+            watched.take();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! MPI in the engine's process: up before the first line of user code, down after the last.
+
+use std::ffi::c_int;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anympi::launch::{Launcher, check_library, check_world};
+use anympi::{
+    Candidate, Family, MpiInit, ProcessArguments, SearchPaths, Selection, State, ThreadLevel, Visibility,
+};
+use anympi_engine::runtime::ending;
+use anympi_engine::settings::{Mpi, MpiNames, Settings};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::{StartError, settings_of_this_process};
+
+/// The variable by which mpi4py is told which of its builds to load.
+const MPI4PY_MPIABI: &str = "MPI4PY_MPIABI";
+/// The soname that builds for MPICH ask for; Debian's MPICH has another.
+const MPICH_SONAME: &str = "libmpi.so.12";
+/// From this rank on, ranks register one after the other.
+const STAGGERED_FROM: u32 = 100;
+
+/// A library that is up, and the process that brought it up: a forked child must not take it down.
+struct Running {
+    mpi: Box<dyn MpiInit>,
+    process: u32,
+}
+
+static RUNNING: OnceLock<Running> = OnceLock::new();
+
+fn refuse(error: impl std::fmt::Display) -> PyErr {
+    StartError::new_err(error.to_string())
+}
+
+/// Load the chosen library and bring MPI up, on this, the main, thread. Returns rank and size; `None` without `--mpi`.
+#[pyfunction]
+pub fn start_mpi(py: Python<'_>) -> PyResult<Option<(u32, u32)>> {
+    let settings = settings_of_this_process()?;
+    let Some(chosen) = &settings.mpi else {
+        // --mpi=none: every engine is a world of its own.
+        return Ok((settings.mpi_names != MpiNames::None).then_some((0, 1)));
+    };
+    let launcher = Launcher::detect();
+    let mpi = open(chosen)?;
+    let info = mpi.info();
+    check_library(launcher.as_ref(), info).map_err(refuse)?;
+    prepare_mpi4py(py, &*mpi)?;
+    let started = py.detach(|| mpi.init(&mut ProcessArguments::of_this_process(), ThreadLevel::Multiple));
+    let level = started.map_err(refuse)?;
+    let (rank, size) = (mpi.rank().map_err(refuse)?, mpi.size().map_err(refuse)?);
+    if let Err(mismatch) = check_world(launcher.as_ref(), info, size) {
+        // Each of these processes is a world of its own, so nobody waits for anybody here.
+        if let Err(error) = mpi.finalize() {
+            tracing::warn!("{error}");
+        }
+        return Err(refuse(mismatch));
+    }
+    tracing::info!("rank {rank} of {size} on {}", info.summary());
+    if level < ThreadLevel::Multiple {
+        tracing::warn!(
+            "the library grants {level}, not MPI_THREAD_MULTIPLE: call MPI from the main thread only"
+        );
+    }
+    if RUNNING.set(Running { mpi, process: std::process::id() }).is_ok() {
+        // SAFETY: the function is a C function without arguments that uses nothing of Python.
+        unsafe { ffi::Py_AtExit(Some(finalize)) };
+    }
+    Ok(Some((rank, size)))
+}
+
+fn open(chosen: &Mpi) -> PyResult<Box<dyn MpiInit>> {
+    let registry = anympi::registry();
+    let selection = Selection::Path { backend: Some(chosen.backend.clone()), path: chosen.library.clone() };
+    let candidate: Option<Candidate> =
+        registry.choose(&selection, &SearchPaths::from_environment(), None).map_err(refuse)?;
+    let candidate = candidate.ok_or_else(|| refuse("no MPI library was chosen"))?;
+    // Global, so that mpi4py and other extensions bind to this library, whatever else is on their search path.
+    registry.open(&candidate, Visibility::Global).map_err(refuse)
+}
+
+/// Make mpi4py, when user code imports it, bind to this very library.
+fn prepare_mpi4py(py: Python<'_>, mpi: &dyn MpiInit) -> PyResult<()> {
+    let image = &mpi.info().image;
+    let abi = match image.family {
+        Family::OpenMpi => "openmpi",
+        Family::Mpich => "mpich",
+        Family::Abi => "mpiabi",
+    };
+    // By os.environ, which keeps Python's view and the process's the same.
+    py.import("os")?.getattr("environ")?.set_item(MPI4PY_MPIABI, abi)?;
+    if image.family == Family::Mpich && image.soname.as_deref() != Some(MPICH_SONAME) {
+        if let Err(error) = anympi::provide_soname(image, MPICH_SONAME) {
+            tracing::warn!("mpi4py may not find {}: {error}", image.path.display());
+        }
+    }
+    Ok(())
+}
+
+/// The id to ask for: the user's, else the rank in a world of more than one. And how long to wait before asking.
+pub fn place(settings: &Settings) -> (Option<i64>, Duration) {
+    let world = RUNNING.get().and_then(|running| Some((running.mpi.rank().ok()?, running.mpi.size().ok()?)));
+    let Some((rank, size)) = world else { return (settings.id, Duration::ZERO) };
+    let rank_as_id = (size > 1).then_some(i64::from(rank));
+    let delay = if rank >= STAGGERED_FROM { settings.registration_delay * f64::from(rank) } else { 0.0 };
+    (settings.id.or(rank_as_id), Duration::try_from_secs_f64(delay).unwrap_or_default())
+}
+
+/// The engine cannot go on: end it, and with MPI running the whole world, as a rank that dies does.
+pub fn abort(status: c_int) -> ! {
+    if let Some(running) = RUNNING.get()
+        && running.process == std::process::id()
+        && running.mpi.state() == State::Running
+    {
+        running.mpi.abort(status);
+    }
+    // SAFETY: ends the process; Python cannot be taken down from here, where a thread of it may hold any lock.
+    unsafe { libc::_exit(status) }
+}
+
+/// Runs after the interpreter is gone, so that destructors of user objects could still call MPI.
+extern "C" fn finalize() {
+    let Some(running) = RUNNING.get() else { return };
+    if running.process != std::process::id() {
+        return;
+    }
+    ending::reached_finalize();
+    // Does nothing when user code has called MPI_Finalize itself.
+    if let Err(error) = running.mpi.finalize() {
+        tracing::error!("{error}");
+    }
+}
