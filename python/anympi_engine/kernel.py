@@ -8,6 +8,7 @@ import builtins
 import getpass
 import json
 import logging
+import re
 import sys
 import traceback
 
@@ -20,6 +21,9 @@ from .output import DataPublisher
 from .session import EngineSession
 from .shell import make_shell
 from .signals import EngineExit, Signals
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _no_input(prompt="", *_, **__):
@@ -166,14 +170,17 @@ class Kernel:
         shell = self.shell
         shell._last_traceback = None
         try:
-            # Formats as IPython does and publishes the error.
-            shell.showtraceback()
+            # Formats as IPython does and publishes the error; from the user's code on, without the engine's own frames.
+            trace = error.__traceback__
+            while trace.tb_next is not None and trace.tb_frame.f_code.co_filename.startswith("<anympi_engine>"):
+                trace = trace.tb_next
+            shell.showtraceback((type(error), error, trace), tb_offset=0)
         except Exception as failure:
             self.log.error("the traceback of %r could not be shown: %s", error, failure)
         lines = shell._last_traceback or traceback.format_exception(error)
         shell._last_traceback = None
         name = type(error).__name__
-        self.log.info("exception in apply:\n%s", "\n".join(lines))
+        self.log.info("exception in apply:\n%s", _plain(lines))
         content = self._error(name, _text_of(error), list(lines), request)
         self.native.reply(request, json_packer(content), "error", name, None)
 
@@ -211,7 +218,7 @@ class Kernel:
             error = stopping or result.error_before_exec or result.error_in_exec
             name = type(error).__name__
             lines = list(getattr(shell, "_last_traceback", None) or [])
-            self.log.info("exception in execute:\n%s", "\n".join(lines))
+            self.log.info("exception in execute:\n%s", _plain(lines))
             reply = self._error(name, _text_of(error), lines, request)
             reply["user_expressions"] = {}
         # A silent cell does not count, so the number is the same before and after it.
@@ -258,6 +265,11 @@ class Kernel:
             self.native.reply(request, json_packer(content), content.get("status", "ok"), None, None)
 
         return handler
+
+
+def _plain(lines):
+    """A traceback without colours, for the log."""
+    return _COLOURS.sub("", "\n".join(lines))
 
 
 def _text_of(error):
