@@ -10,9 +10,11 @@ ENGINES = 4
 
 
 def plain(text):
-    """Without colours, with one word for what differs from run to run: files of cells and addresses."""
+    """Without colours and the engine's own frames, with one word for what differs from run to run."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    text = re.sub(r"<ipython-input-[^>]*>|Cell In\[\d+\]|/tmp/ipykernel_\d+/\d+\.py", "CELL", text)
+    # A frame is its lines up to an empty one. Those above the user's function are the engine's affair.
+    text = re.sub(r"File [^\n]*(?:ipyparallel/engine/kernel\.py|<string>|<apply>)[^\n]*\n(?:[^\n]+\n)*\n", "", text)
+    text = re.sub(r"<ipython-input-[^>]*>|Cell In\[\d+\]|(?:/tmp/ipykernel_\d+/)?\b\d+\.py", "CELL", text)
     text = re.sub(r"In \[\d+\]|In\[\d+\]", "IN", text)
     return re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
 
@@ -23,10 +25,14 @@ def caught(call):
         call()
     error = info.value
     if isinstance(error, ipp.error.CompositeError):
-        single = [(name, value, plain(trace), where["engine_id"], where["method"]) for name, value, trace, where in error.elist]
+        single = [
+            (name, plain(value), plain(trace), where["engine_id"], where["method"])
+            for name, value, trace, where in error.elist
+        ]
     else:
         where = error.engine_info
-        single = [(error.ename, error.evalue, plain(error.traceback), where["engine_id"], where["method"])]
+        trace = plain(error.traceback)
+        single = [(error.ename, plain(error.evalue), trace, where["engine_id"], where["method"])]
     return type(error).__name__, plain(str(error)), single
 
 
