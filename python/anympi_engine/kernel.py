@@ -20,7 +20,7 @@ from . import apply, comms, parent, queries
 from .output import DataPublisher
 from .session import EngineSession
 from .shell import make_shell
-from .signals import EngineExit, Signals
+from .signals import EngineExit
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -43,8 +43,9 @@ class Kernel:
     #: no event loop is integrated; ipykernel's shell looks at it
     eventloop = None
 
-    def __init__(self, native, profile_dir, config):
+    def __init__(self, native, signals, profile_dir, config):
         self.native = native
+        self.signals = signals
         self.engine_id = self.int_id = native.id
         self.ident = native.uuid
         #: anything that tells a Session it sends on iopub
@@ -57,7 +58,6 @@ class Kernel:
         self.shell = make_shell(native, self, self.session, profile_dir, config)
         self.shell.data_pub = DataPublisher(self.session)
         self.comm_manager = comms.install(self.session)
-        self.signals = Signals(native)
         builtins.input = getpass.getpass = _no_input
         self._handlers = {
             "apply_request": self.apply_request,
@@ -124,7 +124,7 @@ class Kernel:
         try:
             handler(request)
         except EngineExit:
-            self._answer_failure(request)
+            # Not answered: the client learns that the engine has ended, and a scheduler may run the task elsewhere.
             raise
         except (Exception, KeyboardInterrupt):
             native_module.log("error", f"serving {request.msg_type} failed\n{traceback.format_exc()}")
@@ -159,10 +159,10 @@ class Kernel:
                 buffers = apply.call(self.shell, request.take_buffers())
             finally:
                 signals.running = False
+        except EngineExit:
+            raise
         except BaseException as error:
             self._apply_failed(request, error)
-            if isinstance(error, EngineExit):
-                raise
             return
         self.native.reply(request, None, "ok", None, buffers)
 
@@ -201,21 +201,21 @@ class Kernel:
                 None,
                 None,
             )
-        stopping = None
         self.signals.running = True
         try:
             result = shell.run_cell(code, store_history=store_history, silent=silent)
             if result.success:
                 expressions = shell.user_expressions(content.get("user_expressions") or {})
-        except EngineExit as stop:
-            stopping, result = stop, None
         finally:
             self.signals.running = False
-        if stopping is None and result.success and not getattr(shell, "_last_traceback_during_displayhook", False):
+        error = result.error_before_exec or result.error_in_exec
+        if isinstance(error, EngineExit):
+            # IPython catches everything.
+            raise error
+        if result.success and not getattr(shell, "_last_traceback_during_displayhook", False):
             reply = {"status": "ok", "user_expressions": expressions}
             name = None
         else:
-            error = stopping or result.error_before_exec or result.error_in_exec
             name = type(error).__name__
             lines = list(getattr(shell, "_last_traceback", None) or [])
             self.log.info("exception in execute:\n%s", _plain(lines))
@@ -228,8 +228,6 @@ class Kernel:
         self.native.reply(request, json_packer(reply), reply["status"], name, None)
         if name is not None and not silent and content.get("stop_on_error", True):
             self.native.abort_executes()
-        if stopping is not None:
-            raise stopping
 
     # -- the rest --------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Type
 
 from .output import DisplayHook, DisplayPublisher
+from .signals import EngineExit
 
 
 class EngineShell(ZMQInteractiveShell):
@@ -38,6 +39,10 @@ class EngineShell(ZMQInteractiveShell):
         if gui not in (None, "inline", "agg"):
             raise UsageError(f"an engine has no event loop for {gui!r}; use %matplotlib inline")
         self.active_eventloop = gui
+
+    def _showtraceback(self, etype, evalue, stb):
+        if not issubclass(etype, EngineExit):
+            super()._showtraceback(etype, evalue, stb)
 
     def ask_exit(self):
         """``exit`` in a cell: an engine ends by ``client.shutdown()`` only."""

@@ -13,6 +13,7 @@ import traceback
 import anympi_python as native
 
 from . import requirements
+from .signals import Signals
 
 
 def main():
@@ -41,6 +42,9 @@ def _refuse(sentence):
 
 def _run(settings, world):
     engine = native.connect()
+    # Before anything that takes time: from now on a client may ask the engine to end.
+    signals = Signals(engine)
+    signals.install()
     # These imports take a quarter of a second, in which the controller answers.
     from .configuration import load, profile_dir, run_startup_code
 
@@ -50,12 +54,11 @@ def _run(settings, world):
     engine.wait_registered()
     directory = profile_dir(settings["profile_dir"])
     config = load(directory.location, settings["traits"])
-    kernel = Kernel(engine, directory, config)
+    kernel = Kernel(engine, signals, directory, config)
     # As in the stock engine: modules in the working directory can be imported.
     if "" not in sys.path:
         sys.path.insert(0, "")
     _give_mpi(kernel, settings, world)
-    kernel.signals.install()
     run_startup_code(kernel, directory, config, settings)
     output.redirect(engine)
     os.register_at_fork(after_in_child=engine.forked)

@@ -28,6 +28,36 @@ fn watched() -> MutexGuard<'static, Option<Watched>> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a forked child has printed and not handed over: whole lines are, so that those of several children do not mix.
+struct ChildText {
+    stdout: String,
+    stderr: String,
+}
+
+static CHILD_TEXT: Mutex<ChildText> = Mutex::new(ChildText { stdout: String::new(), stderr: String::new() });
+
+fn children_text() -> MutexGuard<'static, ChildText> {
+    CHILD_TEXT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ChildText {
+    fn write(&mut self, runtime: &runtime::Engine, stream: Stream, text: &str) {
+        let line = if stream == Stream::Stdout { &mut self.stdout } else { &mut self.stderr };
+        line.push_str(text);
+        if let Some(end) = line.rfind('\n') {
+            let rest = line.split_off(end + 1);
+            runtime.write_from_child(stream, line);
+            *line = rest;
+        }
+    }
+
+    fn flush(&mut self, runtime: &runtime::Engine) {
+        for (stream, text) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
+            runtime.write_from_child(stream, &std::mem::take(text));
+        }
+    }
+}
+
 /// Have the main thread look at what waits for it.
 pub fn nudge() {
     if let Some(engine) = ENGINE.get() {
@@ -208,7 +238,7 @@ impl Engine {
     fn write(&self, stream: u8, text: &str, parent: Option<&Bound<'_, Request>>) {
         let stream = if stream == 0 { Stream::Stdout } else { Stream::Stderr };
         if FORKED.load(Ordering::Relaxed) {
-            return self.runtime().write_from_child(stream, text);
+            return children_text().write(self.runtime(), stream, text);
         }
         let parent: Option<&Arc<runtime::Parent>> = parent.map(|request| request.get().parent());
         self.runtime().write(stream, parent, text);
@@ -216,9 +246,10 @@ impl Engine {
 
     /// Send printed text now.
     fn flush(&self) {
-        if !FORKED.load(Ordering::Relaxed) {
-            self.runtime().flush();
+        if FORKED.load(Ordering::Relaxed) {
+            return children_text().flush(self.runtime());
         }
+        self.runtime().flush();
     }
 
     /// Abort the cells that wait behind one that failed.

@@ -90,10 +90,11 @@ fn prepare_mpi4py(py: Python<'_>, mpi: &dyn MpiInit) -> PyResult<()> {
     };
     // By os.environ, which keeps Python's view and the process's the same.
     py.import("os")?.getattr("environ")?.set_item(MPI4PY_MPIABI, abi)?;
-    if image.family == Family::Mpich && image.soname.as_deref() != Some(MPICH_SONAME) {
-        if let Err(error) = anympi::provide_soname(image, MPICH_SONAME) {
-            tracing::warn!("mpi4py may not find {}: {error}", image.path.display());
-        }
+    if image.family == Family::Mpich
+        && image.soname.as_deref() != Some(MPICH_SONAME)
+        && let Err(error) = anympi::provide_soname(image, MPICH_SONAME)
+    {
+        tracing::warn!("mpi4py may not find {}: {error}", image.path.display());
     }
     Ok(())
 }

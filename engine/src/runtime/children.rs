@@ -34,7 +34,11 @@ impl Children {
     pub fn send(&self, stream: Stream, text: &str) {
         let mut rest = text;
         while !rest.is_empty() {
-            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            let mut end = rest.len().min(PIECE);
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            let (piece, more) = rest.split_at(end);
             let mut datagram = Vec::with_capacity(piece.len() + 1);
             datagram.push(u8::from(stream == Stream::Stderr));
             datagram.extend_from_slice(piece.as_bytes());

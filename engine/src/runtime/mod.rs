@@ -101,6 +101,7 @@ struct Shared {
 
 /// What [`Engine::next_request`] returns.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "moved once, straight to where it is used")]
 pub enum Next {
     /// A request to serve
     Request(Request),

@@ -1,0 +1,123 @@
+"""What the tests of the engine's Python half start: the stock controller, our engines, the stock client.
+
+Run them with `python -m pytest python/tests` of the virtual environment that `cargo xtask test` makes. The programs come
+from $ANYMPI_TEST_PROGRAMS, else from what `.anympi/mpis.json` names.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ipyparallel as ipp
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = json.loads(Path(os.environ.get("ANYMPI_TEST_SETUP", ROOT / ".anympi" / "mpis.json")).read_text())
+PROGRAMS = Path(os.environ.get("ANYMPI_TEST_PROGRAMS", SETUP["programs"]))
+#: Milliseconds between heartbeats: short, so that the stock controller lets engines in quickly.
+PING = 200
+
+
+def until(condition, seconds, what):
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+class Place:
+    """A profile directory with a stock controller, and the engines that were started for it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.processes = []
+        self.clients = []
+        self.environment = {**os.environ, "HOME": str(directory), "IPYTHONDIR": str(directory / "ipython")}
+        self.environment["VIRTUAL_ENV"] = str(Path(SETUP["python"]).parents[1])
+        command = [sys.executable, "-m", "ipyparallel.controller", f"--profile-dir={directory}", f"--ping={PING}"]
+        self.controller = self.start(command, "controller")
+        security = directory / "security"
+        files = [security / f"ipcontroller-{role}.json" for role in ("client", "engine")]
+        until(lambda: all(file.exists() and file.stat().st_size > 100 for file in files), 30, "the stock controller's start")
+
+    def start(self, command, name, **environment):
+        """Start a process whose output goes to a file in the directory."""
+        with open(self.directory / f"{name}-{len(self.processes)}.log", "wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
+                env={**self.environment, **environment}, start_new_session=True,
+            )
+        process.log = Path(log.name)
+        self.processes.append(process)
+        return process
+
+    def engine(self, *arguments, **environment):
+        """Start one engine, perhaps below a launcher given as `launcher`."""
+        launcher = environment.pop("launcher", [])
+        command = [*launcher, str(PROGRAMS / "ipengine"), f"--profile-dir={self.directory}", *arguments]
+        return self.start(command, "engine", **environment)
+
+    def client(self, engines):
+        """A client that sees so many engines."""
+        client = ipp.Client(profile_dir=str(self.directory), timeout=20)
+        self.clients.append(client)
+        client.wait_for_engines(engines, timeout=60)
+        return client
+
+    def close(self):
+        """End everything that was started, by process id, and check that it ends."""
+        for client in self.clients:
+            client.close()
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A controller for all tests of a file."""
+    place = Place(tmp_path_factory.mktemp("shared"))
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A controller of the test's own."""
+    place = Place(tmp_path)
+    yield place
+    place.close()
+
+
+@pytest.fixture(scope="module")
+def client(shared):
+    """A client of the shared controller with two engines."""
+    for _ in range(2):
+        shared.engine("--InteractiveShell.colors=nocolor")
+    return shared.client(2)
+
+
+@pytest.fixture
+def view(client):
+    """The first engine, with an empty namespace."""
+    view = client[client.ids[0]]
+    view.block = True
+    client.clear(targets=view.targets, block=True)
+    return view
+
+
+@pytest.fixture(params=SETUP["mpis"], ids=lambda mpi: mpi["name"])
+def mpi(request):
+    """Each MPI under test."""
+    return request.param

@@ -1,0 +1,227 @@
+"""Running code: results, errors, output, and what happens around them."""
+
+import os
+import sys
+import time
+
+import ipyparallel as ipp
+import numpy as np
+import pytest
+
+# Functions are sent as if they had been typed at a prompt: their globals are the engine's namespace.
+__name__ = "__main__"
+
+
+def remote_error(result):
+    """The error of a result."""
+    with pytest.raises(ipp.RemoteError) as caught:
+        result.get(20)
+    return caught.value
+
+
+def test_a_function_sees_the_users_namespace(view):
+    view["a"] = 5
+    view.execute("b = a + 1")
+    assert view.apply(eval, "a * b") == 30
+    assert view.apply(lambda: a + b) == 11  # noqa: F821
+    leftovers = [name for name in view.apply(dir) if name.startswith("_anympi")]
+    assert set(leftovers) <= {"_anympi_function", "_anympi_arguments", "_anympi_keywords"}
+    assert not view.execute("[n for n in dir() if n.startswith('_anympi')]", silent=False).execute_result["data"][
+        "text/plain"
+    ].strip("[]")
+
+
+def test_sixty_four_megabytes_there_and_back(view):
+    array = np.random.default_rng(1).random(8 * 1024 * 1024)
+    view.push({"array": array})
+    assert view.apply(eval, "array.flags.writeable, array.shape") == (False, array.shape)
+    assert (view.pull("array") == array).all()
+    view.push({"text": b"x" * 1_000_000})
+    assert view.apply(lambda: (type(text).__name__, len(text))) == ("bytes", 1_000_000)  # noqa: F821
+    assert (view.apply(eval, "array[::2]") == array[::2]).all()
+
+
+def test_sent_buffers_are_given_back_while_the_engine_is_idle(view):
+    view.execute("import numpy, weakref")
+
+    def make():
+        global watched
+        big = numpy.ones(1_000_000)  # noqa: F821
+        watched = weakref.ref(big)  # noqa: F821
+        return big
+
+    assert view.apply(make).sum() == 1_000_000
+    time.sleep(0.3)
+    assert view.apply(lambda: watched() is None), "the array outlives its sending"  # noqa: F821
+
+
+def test_an_exception_comes_with_the_users_frames(view):
+    error = remote_error(view.apply_async(lambda: 1 / 0))
+    assert error.ename == "ZeroDivisionError" and error.engine_info["method"] == "apply"
+    assert error.engine_info["engine_id"] == view.targets
+    # Put together here, because the traceback shows this very line.
+    assert "Kernel" + ".apply_request" not in error.traceback
+    error = remote_error(view.execute("x = 1\n1/0", silent=False, block=False))
+    assert error.ename == "ZeroDivisionError" and "1/0" in error.traceback and "\x1b" not in error.traceback
+    assert error.engine_info["method"] == "execute"
+
+
+def test_an_exception_that_has_no_text(view):
+    def fail():
+        class Mute(Exception):
+            def __str__(self):
+                raise ValueError("no text")
+
+        raise Mute
+
+    assert remote_error(view.apply_async(fail)).ename == "Mute"
+
+
+def test_exit_ends_a_cell_and_not_the_engine(view):
+    pid = view.apply(os.getpid)
+    assert remote_error(view.apply_async(sys.exit, 3)).ename == "SystemExit"
+    assert remote_error(view.execute("raise SystemExit", block=False)).ename == "SystemExit"
+    view.execute("exit")
+    assert view.apply(os.getpid) == pid
+
+
+def test_counting_and_results(view):
+    first = view.execute("21 * 2", silent=False)
+    second = view.execute("_ + 1", silent=False)
+    assert second.execute_result["data"]["text/plain"] == "43"
+    assert second.execute_result["execution_count"] == first.execute_result["execution_count"] + 1
+    silent = view.execute("44", silent=True)
+    assert silent.execute_result is None
+
+
+def test_output_is_complete_and_in_order(view):
+    code = """
+import sys, threading
+print('one'); print('two', file=sys.stderr); print('three')
+thread = threading.Thread(target=lambda: print('from a thread')); thread.start(); thread.join()
+print('\\ud800 kept')
+"""
+    result = view.execute(code, silent=False)
+    assert result.stdout == "one\nthree\nfrom a thread\n? kept\n"
+    assert result.stderr == "two\n"
+
+
+def test_a_forked_child_can_print(view):
+    code = """
+import multiprocessing
+def work(number):
+    print('child', number)
+    return number
+with multiprocessing.get_context('fork').Pool(2) as pool:
+    answer = pool.map(work, [1, 2])
+import time; time.sleep(0.1)
+"""
+    result = view.execute(code, silent=False)
+    assert view["answer"] == [1, 2]
+    assert "child 1" in result.stdout and "child 2" in result.stdout
+
+
+def test_display(view):
+    code = "from IPython.display import HTML, display\ndisplay(HTML('<b>x</b>'))\nprint('between')\ndisplay({'a': 1})\n7"
+    result = view.execute(code, silent=False)
+    assert [sorted(output["data"]) for output in result.outputs] == [["text/html", "text/plain"], ["text/plain"]]
+    assert result.execute_result["data"]["text/plain"] == "7"
+
+
+def test_ipython_syntax(view):
+    view.execute("import asyncio\nawait asyncio.sleep(0.01)\nz = 3")
+    assert view["z"] == 3
+    assert "from the shell" in view.execute("!echo from the shell", silent=False).stdout
+    assert "Wall time" in view.execute("%time 1", silent=False).stdout
+    view.execute("%%capture captured\nprint('quiet')")
+    assert view.apply(lambda: captured.stdout) == "quiet\n"  # noqa: F821
+
+
+def test_input_says_that_nobody_answers(view):
+    assert remote_error(view.execute("input('?')", block=False)).ename == "StdinNotImplementedError"
+
+
+def test_published_data(view):
+    def publish():
+        import numpy
+        from ipyparallel.datapub import publish_data
+
+        publish_data({"number": 1, "array": numpy.arange(10_000)})
+        publish_data({"number": 2})
+
+    result = view.apply_async(publish)
+    result.get(10)
+    result.wait_for_output(10)
+    assert result.data["number"] == 2 and result.data["array"][-1] == 9_999
+
+
+def test_a_failed_cell_aborts_the_cells_behind_it(view):
+    failing = view.execute("import time; time.sleep(0.5); 1/0", silent=False, block=False)
+    behind = view.execute("never = 1", silent=False, block=False)
+    called = view.apply_async(lambda: 9)
+    assert remote_error(failing).ename == "ZeroDivisionError"
+    with pytest.raises(ipp.TaskAborted):
+        behind.get(10)
+    assert called.get(10) == 9
+
+
+def test_an_abort_is_answered_while_the_engine_works(client, view):
+    working = view.apply_async(time.sleep, 1.5)
+    waiting = view.apply_async(lambda: 2)
+    behind = view.apply_async(lambda: 3)
+    time.sleep(0.2)
+    begin = time.monotonic()
+    client.abort(waiting, block=True)
+    with pytest.raises(ipp.TaskAborted):
+        waiting.get(10)
+    assert time.monotonic() - begin < 1
+    assert behind.get(10) == 3 and working.get(10) is None
+
+
+def test_clear_beside_running_code(client, view):
+    view["a"] = 1
+    working = view.apply_async(time.sleep, 1)
+    begin = time.monotonic()
+    client.clear(targets=view.targets, block=True)
+    assert time.monotonic() - begin < 0.8
+    working.get(10)
+    assert remote_error(view.pull("a", block=False)).ename == "NameError"
+
+
+def test_every_way_of_sharing_work(client):
+    numbers = list(range(50))
+    both = client[:]
+    assert both.map_sync(lambda x: x + 1, numbers) == [x + 1 for x in numbers]
+    assert client.load_balanced_view().map_sync(lambda x: x * x, numbers) == [x * x for x in numbers]
+    both.scatter("piece", np.arange(16.0), block=True)
+    assert (both.gather("piece", block=True) == np.arange(16.0)).all()
+    broadcast = client.broadcast_view()
+    assert broadcast.apply_sync(lambda: 4) == [4, 4]
+    broadcast.is_coalescing = True
+    assert broadcast.apply_sync(lambda: 5) == [5, 5]
+
+
+def test_a_reference_is_resolved_on_the_engine(view):
+    view["x"] = 41
+    assert view.apply(lambda y: y + 1, ipp.Reference("x")) == 42
+
+
+def test_the_kernel_that_libraries_look_for(view):
+    def look():
+        import comm
+        from ipykernel.zmqshell import ZMQInteractiveShell
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        one = comm.create_comm(target_name="test")
+        one.send({"a": 1})
+        kernel = shell.kernel
+        return (
+            shell is ZMQInteractiveShell.instance(),
+            kernel.shell is shell,
+            kernel.get_parent()["header"]["msg_type"],
+            list(kernel.comm_manager.comms) == [one.comm_id],
+            kernel.session.key,
+        )
+
+    assert view.apply(look) == (True, True, "apply_request", True, b"")
