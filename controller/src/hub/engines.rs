@@ -82,7 +82,7 @@ impl Engines {
         let taken =
             |id: i64| self.ids.contains_key(&id) || self.pending.values().any(|pending| pending.id == id);
         let id = match requested {
-            Some(id) if id >= 0 && id < i64::MAX && !taken(id) => id,
+            Some(id) if (0..i64::MAX).contains(&id) && !taken(id) => id,
             requested => {
                 if let Some(id) = requested {
                     tracing::warn!(

@@ -94,6 +94,9 @@ pub struct Plan {
     outcomes: HashMap<Arc<str>, Outcome>,
     finished: VecDeque<Arc<str>>,
     actions: VecDeque<Action>,
+    /// How many jobs were looked at to find one to run.
+    #[cfg(test)]
+    looks: usize,
 }
 
 impl Plan {
@@ -117,6 +120,8 @@ impl Plan {
             outcomes: HashMap::new(),
             finished: VecDeque::new(),
             actions: VecDeque::new(),
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
@@ -290,6 +295,13 @@ impl Plan {
         self.jobs.len()
     }
 
+    fn count_look(&mut self) {
+        #[cfg(test)]
+        {
+            self.looks += 1;
+        }
+    }
+
     /// The engine has one task less.
     fn release(&mut self, uuid: &Uuid, id: JobId) {
         self.unlist(uuid);
@@ -305,6 +317,7 @@ impl Plan {
         while let Some(engine) = self.engines.get(uuid).filter(|it| self.has_room(it)) {
             let oldest = [self.open.first(), engine.waiting.first()].into_iter().flatten().min().copied();
             let Some(id) = oldest else { return };
+            self.count_look();
             self.assign(id, uuid.clone());
         }
     }
@@ -332,6 +345,7 @@ impl Plan {
 
     /// Find the place of a job that does not run: an engine, a queue, or the end.
     fn place(&mut self, id: JobId) {
+        self.count_look();
         self.withdraw(id);
         let Some(job) = self.jobs.get(&id) else { return };
         match (job.after.state(), job.follow.state()) {

@@ -245,23 +245,18 @@ fn an_unreachable_engine_is_passed_over_until_it_is_back() {
 }
 
 #[test]
-fn many_tasks_for_some_engines_take_linear_time() {
+fn each_task_is_looked_at_twice_at_most() {
     // The other engines stay free all the time, which costs the stock scheduler a scan of the queue per reply.
-    let time_of = |tasks: usize| {
-        let mut bench = Bench::new(Scheme::LeastLoad, 1, 8);
-        let ids: Vec<String> =
-            (0..tasks).map(|_| bench.submit(json!({"targets": ["e0", "e1", "e2", "e3"]}))).collect();
-        let start = Instant::now();
-        let mut done = 0;
-        while done < ids.len() {
-            for did in bench.did() {
-                let (id, engine) = did.split_once('>').unwrap();
-                bench.ok(engine, id);
-                done += 1;
-            }
+    let mut bench = Bench::new(Scheme::LeastLoad, 1, 8);
+    let tasks = 2000;
+    (0..tasks).for_each(|_| drop(bench.submit(json!({"targets": ["e0", "e1", "e2", "e3"]}))));
+    let mut done = 0;
+    while done < tasks {
+        for did in bench.did() {
+            let (id, engine) = did.split_once('>').unwrap();
+            bench.ok(engine, id);
+            done += 1;
         }
-        start.elapsed()
-    };
-    let (small, large) = (time_of(1000), time_of(16_000));
-    assert!(large < 100 * small.max(Duration::from_millis(1)), "{small:?} for 1000, {large:?} for 16000");
+    }
+    assert!(bench.plan.looks <= 2 * tasks, "{} looks", bench.plan.looks);
 }
