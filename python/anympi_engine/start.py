@@ -41,6 +41,9 @@ def _refuse(sentence):
 
 
 def _run(settings, world):
+    if settings["import_mpi4py"] == "required":
+        # Before clients can see an engine that would vanish again.
+        _require_mpi4py()
     engine = native.connect()
     # Before anything that takes time: from now on a client may ask the engine to end.
     signals = Signals(engine)
@@ -74,6 +77,16 @@ def _run(settings, world):
     return status
 
 
+def _require_mpi4py():
+    try:
+        from mpi4py import MPI  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        raise native.StartError(
+            f"--mpi=mpi4py: mpi4py cannot be imported by {sys.executable}: {error}; install it with: "
+            f"{sys.executable} -m pip install mpi4py"
+        ) from None
+
+
 def _give_mpi(kernel, settings, world):
     """Put what ``--mpi`` promises into the user's namespace."""
     if world is None:
@@ -85,14 +98,10 @@ def _give_mpi(kernel, settings, world):
     elif settings["import_mpi4py"] != "no":
         try:
             from mpi4py import MPI
-
-            namespace["MPI"] = MPI
         except (ImportError, RuntimeError) as error:
-            if settings["import_mpi4py"] == "required":
-                raise native.StartError(
-                    f"--mpi=mpi4py: mpi4py cannot be imported by {sys.executable}: {error}; install it with: "
-                    f"{sys.executable} -m pip install mpi4py"
-                ) from None
             native.log("info", f"mpi4py is not available to this engine: {error}")
+        else:
+            namespace["MPI"] = MPI
     # What the engine put there is not what the user defined.
-    kernel.shell.user_ns_hidden.update({name: namespace[name] for name in ("MPI", "mpi_rank", "mpi_size") if name in namespace})
+    names = [name for name in ("MPI", "mpi_rank", "mpi_size") if name in namespace]
+    kernel.shell.user_ns_hidden.update({name: namespace[name] for name in names})

@@ -45,6 +45,8 @@ def test_a_sum_over_all_ranks(place, mpi, ranks):
     assert set(view.apply_sync(lambda: MPI.Query_thread() == MPI.THREAD_MULTIPLE)) == {True}  # noqa: F821
 
     def libraries():
+        import os
+
         with open("/proc/self/maps") as maps:
             paths = {line.split(None, 5)[5].strip() for line in maps if line.count("/") and "libmpi" in line}
         return [os.path.realpath(path) for path in paths if "libmpi" in os.path.basename(path).split(".so")[0][:6]]
