@@ -36,6 +36,33 @@ fn late_subscribers_learn_of_the_engines() {
 }
 
 #[test]
+fn a_restored_controller_has_its_engines_and_counts_on() {
+    let mut cluster = Cluster::with(|settings| settings.reuse = true);
+    let client = Client::new(&cluster);
+    let engine = Engine::new(&cluster, &client);
+    cluster.restart();
+    // What was sent in the moment of the restart may be lost with the connection, so repeat.
+    client.query.set_receive_timeout(Some(Duration::from_millis(100))).unwrap();
+    common::until("the controller answers with its engines", || {
+        let request = client.session.message::<anympi_zmq::Message>("connection_request").build();
+        client.query.send_multipart(&mut request.unwrap()).unwrap();
+        client.query.recv_multipart().is_ok_and(|frames| {
+            parse(&client.session, frames).content["engines"] == json!({"0": engine.uuid})
+        })
+    });
+    engine.mux.set_receive_timeout(Some(Duration::from_millis(50))).unwrap();
+    common::until("the engine is connected again", || {
+        client.apply(&client.mux, Some(&engine.uuid), json!({}), "");
+        engine.mux.recv_multipart().is_ok()
+    });
+    let new = Engine::new(&cluster, &client);
+    assert_eq!(new.id, 1);
+    let uuid = engine.uuid.clone();
+    drop(engine);
+    client.notified("unregistration_notification", &uuid);
+}
+
+#[test]
 fn mux_and_control_swap_the_first_two_frames() {
     let cluster = Cluster::start();
     let client = Client::new(&cluster);

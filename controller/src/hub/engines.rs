@@ -17,8 +17,8 @@ const SHELL: u8 = 1 << Channel::Mux as u8 | 1 << Channel::Task as u8;
 /// An engine that may be given work.
 struct Registered {
     id: i64,
-    /// Connections that it had and lost.
-    lost: u8,
+    connected: u8,
+    /// Since when none of the shell's connections stands, after one did.
     lost_since: Option<Instant>,
 }
 
@@ -104,7 +104,7 @@ impl Engines {
     pub fn restore(&mut self, id: i64, uuid: Uuid) {
         self.next_id = self.next_id.max(id.saturating_add(1));
         self.ids.insert(id, uuid.clone());
-        self.registered.insert(uuid, Registered { id, lost: 0, lost_since: None });
+        self.registered.insert(uuid, Registered { id, connected: 0, lost_since: None });
     }
 
     /// At least this id next.
@@ -115,8 +115,8 @@ impl Engines {
     /// A connection stands. True when the engine is thereby ready to be let in.
     pub fn connected(&mut self, channel: Channel, uuid: &str) -> bool {
         if let Some(engine) = self.registered.get_mut(uuid) {
-            engine.lost &= !channel.bit();
-            if engine.lost & SHELL != SHELL {
+            engine.connected |= channel.bit();
+            if channel.bit() & SHELL != 0 {
                 engine.lost_since = None;
             }
         }
@@ -130,8 +130,8 @@ impl Engines {
     pub fn disconnected(&mut self, channel: Channel, uuid: &str) {
         let now = Instant::now();
         if let Some(engine) = self.registered.get_mut(uuid) {
-            engine.lost |= channel.bit();
-            if engine.lost & SHELL == SHELL {
+            engine.connected &= !channel.bit();
+            if channel.bit() & SHELL != 0 && engine.connected & SHELL == 0 {
                 engine.lost_since.get_or_insert(now);
             }
         }
@@ -154,7 +154,9 @@ impl Engines {
     pub fn complete(&mut self, uuid: &Uuid) -> Option<i64> {
         let pending = self.pending.remove(uuid)?;
         self.ids.insert(pending.id, uuid.clone());
-        self.registered.insert(uuid.clone(), Registered { id: pending.id, lost: 0, lost_since: None });
+        let engine =
+            Registered { id: pending.id, connected: pending.connected, lost_since: pending.lost_since };
+        self.registered.insert(uuid.clone(), engine);
         Some(pending.id)
     }
 
@@ -254,6 +256,7 @@ mod tests {
         engines.restore(3, "a".into());
         engines.restore(4, "b".into());
         for uuid in ["a", "b"] {
+            CHANNELS.map(|channel| engines.connected(channel, uuid));
             engines.disconnected(Channel::Mux, uuid);
             engines.disconnected(Channel::Control, uuid);
             assert!(!engines.needs_time());
@@ -265,5 +268,11 @@ mod tests {
         std::thread::sleep(GRACE + Duration::from_millis(20));
         assert_eq!(engines.due().dead, ["a".into()]);
         assert_eq!((engines.remove("a"), engines.remove("a")), (Some(3), None));
+        // One that a restored controller has seen on one of its connections only.
+        engines.restore(5, "c".into());
+        engines.connected(Channel::Mux, "c");
+        assert!(!engines.needs_time());
+        engines.disconnected(Channel::Mux, "c");
+        assert!(engines.needs_time());
     }
 }

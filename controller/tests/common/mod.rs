@@ -38,6 +38,14 @@ impl Cluster {
         Cluster { directory, client, engine, context, controller: Some(controller) }
     }
 
+    /// End the controller (which must have been started with `reuse`) and start it again as `--restore` does.
+    pub fn restart(&mut self) {
+        self.controller.take().unwrap().stop();
+        let mut settings = Settings::new(profile(&self.directory));
+        (settings.reuse, settings.restore) = (true, true);
+        self.controller = Some(Controller::start(settings).unwrap());
+    }
+
     pub fn controller(&self) -> &Controller {
         self.controller.as_ref().unwrap()
     }
