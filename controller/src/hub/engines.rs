@@ -256,7 +256,9 @@ mod tests {
         engines.restore(3, "a".into());
         engines.restore(4, "b".into());
         for uuid in ["a", "b"] {
-            CHANNELS.map(|channel| engines.connected(channel, uuid));
+            for channel in CHANNELS {
+                engines.connected(channel, uuid);
+            }
             engines.disconnected(Channel::Mux, uuid);
             engines.disconnected(Channel::Control, uuid);
             assert!(!engines.needs_time());
