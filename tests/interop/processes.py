@@ -92,9 +92,17 @@ class Home:
         until(lambda: not self.processes(), seconds, lambda: f"all processes gone; left: {describe(self.processes())}")
 
     def close(self):
-        """End what is left."""
-        for process in reversed(self.started):
-            process.end()
+        """End what is left: asked first, all at once, then by force."""
+        living = [process.process for process in self.started if process.status is None]
+        for process in living:
+            process.terminate()
+        deadline = time.monotonic() + 3
+        for process in living:
+            try:
+                process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         for process in self.processes():
             process.kill()
 
@@ -161,14 +169,3 @@ class Running:
     def ctrl_c(self):
         """What a terminal does on Ctrl-C: an interrupt to the whole process group."""
         os.killpg(self.pid, signal.SIGINT)
-
-    def end(self):
-        """End it: asked first, then by force."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            if self.status is not None:
-                return
-            self.signal(number)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                continue

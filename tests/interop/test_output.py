@@ -9,9 +9,9 @@ from IPython.utils.capture import capture_output
 ENGINES = 4
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shell():
-    """The IPython shell of the client, for the magics."""
+    """The IPython shell of the client, for the magics; there can be one in a process."""
     shell = start_ipython()
     shell.colors = "nocolor"
     return shell

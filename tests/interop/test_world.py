@@ -61,7 +61,8 @@ def engines(controller, request):
 def test_engines_by_hand(engines):
     """Ids are ranks, the size is right, and mpi4py is bound to the very library that --mpi chose."""
     client, mpi, count = engines
-    assert client.ids == list(range(count))
+    # A world of one asks for no id, as with the stock engine: it gets the next that is free.
+    assert client.ids == list(range(count)) if count > 1 else len(client.ids) == 1
     worlds = client[:].apply_sync(world)
     assert [seen["rank"] for seen in worlds] == list(range(count))
     assert [seen["size"] for seen in worlds] == [count] * count
