@@ -5,7 +5,9 @@ cluster, and only the client decides when engines end. SIGTERM ends the engine. 
 or for others, are ordinary Python handlers: they run on the main thread, while code runs and in between.
 """
 
+import os
 import signal
+import threading
 
 import anympi_python as native
 
@@ -27,13 +29,26 @@ class Signals:
         signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGTERM, self._terminate)
         self.watch()
+        os.register_at_fork(
+            before=self.before_fork, after_in_parent=self.watch, after_in_child=self.in_forked_child
+        )
 
     def watch(self):
         """Point Python's wake-up descriptor at the engine (user code, such as asyncio, may have taken it)."""
-        try:
+        if threading.current_thread() is threading.main_thread():
             signal.set_wakeup_fd(self._engine.wakeup_descriptor(), warn_on_full_buffer=False)
-        except ValueError:
-            native.log("warning", "signals cannot be watched outside the main thread")
+
+    def before_fork(self):
+        """Let go of the descriptor: a signal to the child must not look like one to the engine."""
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)
+
+    def in_forked_child(self):
+        """A child is no engine: signals mean to it what they mean to any Python."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._engine.forked()
 
     def _interrupt(self, number, frame):
         if self.running:

@@ -5,7 +5,6 @@ user code; the sockets connect while IPython is imported; MPI goes down after th
 can still free what they hold (see the native ``start_mpi``).
 """
 
-import os
 import sys
 import threading
 import traceback
@@ -64,7 +63,6 @@ def _run(settings, world):
     _give_mpi(kernel, settings, world)
     run_startup_code(kernel, directory, config, settings)
     output.redirect(engine)
-    os.register_at_fork(after_in_child=engine.forked)
     control = threading.Thread(target=kernel.serve_control, name="ipengine-control", daemon=True)
     control.start()
     try:

@@ -121,6 +121,23 @@ import time; time.sleep(0.1)
     assert "child 1" in result.stdout and "child 2" in result.stdout
 
 
+def test_a_signal_to_a_forked_child_does_not_reach_the_engine(view):
+    code = """
+import os, signal, time
+child = os.fork()
+if child == 0:
+    while True:
+        time.sleep(1)
+time.sleep(0.2)
+os.kill(child, signal.SIGTERM)
+status = os.waitpid(child, 0)[1]
+"""
+    view.execute(code)
+    assert view["status"] == 15
+    time.sleep(0.3)
+    assert view.apply(lambda: 1) == 1
+
+
 def test_display(view):
     code = "from IPython.display import HTML, display\ndisplay(HTML('<b>x</b>'))\nprint('between')\ndisplay({'a': 1})\n7"
     result = view.execute(code, silent=False)
