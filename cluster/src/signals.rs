@@ -16,12 +16,12 @@ pub fn is_for_engines(signal: i32) -> bool {
     matches!(signal, SIGUSR1 | SIGUSR2)
 }
 
-/// Begins to turn signals into events. A signal that this process was started to ignore, as `nohup` does with the
-/// terminal's end, stays ignored.
+/// Begins to turn signals into events. The terminal's end stays ignored where this process was started to ignore it, as
+/// `nohup` does. Ctrl-C does not: a shell lets programs in its background ignore it, but who sends it by hand means it.
 pub fn forward(events: Sender<Event>) -> Result<(), Failure> {
-    let ignored = ignored_signals();
+    let keep_hangup = ignored_signals() & (1 << (SIGHUP - 1)) != 0;
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD];
-    let wanted = wanted.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let wanted = wanted.into_iter().filter(|signal| !(*signal == SIGHUP && keep_hangup));
     let fail = |source| Failure::System { doing: "cannot listen for signals", source };
     let mut signals = Signals::new(wanted).map_err(fail)?;
     std::thread::Builder::new()
