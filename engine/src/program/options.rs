@@ -8,15 +8,18 @@ use clap::{ArgAction, Parser};
 
 /// Start an engine: a Python that computes for the clients of a controller.
 ///
-/// A controller must run already (`ipcontroller`, or `ipcluster start`); its connection file is found in the profile. With
-/// --mpi the engines started by one mpirun are one MPI_COMM_WORLD:
+/// A controller must run already (`ipcontroller`, or `ipcluster start`); its connection
+/// file is found in the profile. With --mpi the engines that one mpirun starts are one
+/// MPI_COMM_WORLD:
 ///
 ///     mpirun -n 4 ipengine --mpi=openmpi
 ///
-/// The engine runs in your own Python, which must have ipyparallel: --python, $ANYMPI_PYTHON, the active virtual or conda
-/// environment, or the first python3 in PATH.
+/// The engine runs in your own Python, which must have ipyparallel: the one of --python,
+/// of $ANYMPI_PYTHON, of the active virtual or conda environment, or the first python3
+/// in PATH.
 ///
-/// --Class.trait=value sets a trait of IPython's classes, such as --InteractiveShell.colors=nocolor.
+/// --Class.trait=value sets a trait of IPython's classes, such as
+/// --InteractiveShell.colors=nocolor.
 #[derive(Debug, Parser)]
 #[command(name = "ipengine", version, verbatim_doc_comment, args_override_self = true)]
 pub struct Options {
