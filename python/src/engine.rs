@@ -1,5 +1,6 @@
 //! The engine, as Python sees it: sockets, queues and output of `anympi_engine::runtime`.
 
+use std::io::Write;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -93,8 +94,13 @@ pub fn connect(py: Python<'_>) -> PyResult<Engine> {
     Ok(Engine {})
 }
 
+/// How long a launcher gets to read the last words: it throws away what it has not read when a rank aborts.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 fn die(reason: &str) {
-    eprintln!("ipengine: {reason}");
+    // In one piece, for the same reason. When stderr is gone there is nobody to tell.
+    drop(std::io::stderr().write_all(format!("ipengine: {reason}\n").as_bytes()));
+    std::thread::sleep(LAST_WORDS);
     mpi::abort(FAILED);
 }
 

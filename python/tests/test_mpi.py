@@ -131,3 +131,12 @@ def test_a_python_without_mpi4py_is_refused_only_when_it_is_demanded(place, mpi)
     assert "pip install mpi4py" in refused.log.read_text()
     place.engine("--mpi", launcher=launcher, PYTHONPATH=str(hidden))
     assert place.client(2)[[0, 1]]["mpi_rank"] == [0, 1]
+
+
+def test_a_rank_that_fails_says_why_and_takes_the_others_down(place, mpi):
+    ranks = "for name in OMPI_COMM_WORLD_RANK PMI_RANK; do [ -n \"${!name}\" ] && rank=${!name}; done; "
+    patience = 'exec "$0" "$@" --timeout=$([ "$rank" = 1 ] && echo 0 || echo 20)'
+    launcher = [mpi["launcher"], *mpi["launcher_arguments"], "-n", "2", "bash", "-c", ranks + patience]
+    launched = place.engine(f"--mpi{named(mpi)}", launcher=launcher, **mpi["environment"])
+    assert launched.wait(30) != 0
+    assert "no controller answers at" in launched.log.read_text(errors="replace")
