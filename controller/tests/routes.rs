@@ -36,6 +36,33 @@ fn late_subscribers_learn_of_the_engines() {
 }
 
 #[test]
+fn a_new_client_does_not_hear_of_engines_that_were_gone_before_it_came() {
+    let cluster = Cluster::start();
+    let client = Client::new(&cluster);
+    let gone = Engine::new(&cluster, &client);
+    let uuid = gone.uuid.clone();
+    drop(gone);
+    client.notified("unregistration_notification", &uuid);
+    let present = Engine::new(&cluster, &client);
+    let fresh = Client::new(&cluster);
+    let news = fresh.receive(&fresh.notification);
+    assert_eq!(news.header["msg_type"], "registration_notification");
+    assert_eq!(news.content["uuid"], json!(present.uuid));
+}
+
+#[test]
+fn a_client_that_was_told_of_an_engine_hears_that_it_is_gone() {
+    let cluster = Cluster::start();
+    let client = Client::new(&cluster);
+    let engine = Engine::new(&cluster, &client);
+    let uuid = engine.uuid.clone();
+    client.request("connection_request", json!({}));
+    drop(engine);
+    client.notified("unregistration_notification", &uuid);
+    Client::new(&cluster).notified("unregistration_notification", &uuid);
+}
+
+#[test]
 fn a_restored_controller_has_its_engines_and_counts_on() {
     let mut cluster = Cluster::with(|settings| settings.reuse = true);
     let client = Client::new(&cluster);

@@ -6,7 +6,7 @@ mod books;
 mod engines;
 mod queries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,6 +72,8 @@ pub struct Hub {
     queries: Dropped,
     news: Dropped,
     removed: Vec<(Instant, EngineNotification)>,
+    /// When clients were told the engines that have not subscribed since: from then on they may have missed something.
+    asked: VecDeque<Instant>,
     state_changed: bool,
     state_written: Instant,
 }
@@ -98,6 +100,7 @@ impl Hub {
             queries: Dropped::new("registration"),
             news: Dropped::new("the books"),
             removed: Vec::new(),
+            asked: VecDeque::new(),
             state_changed: false,
             state_written: Instant::now(),
             setup,
@@ -277,10 +280,16 @@ impl Hub {
 
     /// A client has subscribed, perhaps after it asked for the engines: what it may have missed is told again. To the
     /// other clients this is no news and does no harm.
+    ///
+    /// Removals are told only if they came after a client was told the engines: one that has never heard of an engine
+    /// would take its removal for the loss of one that it waits for.
     fn repeat_notifications(&mut self) -> Result<(), Error> {
         self.removed.retain(|(time, _)| time.elapsed() < RECENT);
-        for (_, removed) in &self.removed {
-            self.notify("unregistration_notification", removed)?;
+        self.asked.retain(|time| time.elapsed() < RECENT);
+        if let Some(since) = self.asked.pop_front() {
+            for (_, removed) in self.removed.iter().filter(|(time, _)| *time > since) {
+                self.notify("unregistration_notification", removed)?;
+            }
         }
         for (id, uuid) in self.engines.all() {
             let uuid = uuid.to_string();
@@ -304,6 +313,7 @@ impl Hub {
             "connection_request" => {
                 let engines =
                     self.engines.all().map(|(id, uuid)| (id.to_string(), uuid.to_string())).collect();
+                self.asked.push_back(Instant::now());
                 let reply = ConnectionReply { status: "ok".to_string(), engines };
                 Some(Answer::new("connection_reply", json!(reply)))
             }
