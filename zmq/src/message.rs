@@ -142,6 +142,16 @@ impl Deref for Message {
     }
 }
 
+impl Message {
+    /// Where the bytes are, for a foreign interface that may change them in place.
+    ///
+    /// Clones share the bytes: whoever writes there must know that this message has none.
+    pub fn data(&self) -> *mut u8 {
+        // SAFETY: the handle is initialised, as long as the message lives.
+        unsafe { sys::zmq_msg_data(self.raw.get()).cast() }
+    }
+}
+
 impl AsRef<[u8]> for Message {
     fn as_ref(&self) -> &[u8] {
         self

@@ -59,6 +59,8 @@ enum Refused {
     NoSender,
     #[error("a reply that nobody waits for")]
     Unknown,
+    #[error("`{0}` is no request that an engine answers, so it would hold its engine for ever")]
+    NoTask(String),
 }
 
 /// What the scheduler reads of a reply's metadata.
@@ -302,6 +304,9 @@ impl State {
         let copy = frames.clone();
         let envelope = Envelope::split(&copy)?;
         let header = envelope.header_view()?;
+        if !matches!(&*header.msg_type, "apply_request" | "execute_request") {
+            return Err(Refused::NoTask(header.msg_type.into_owned()));
+        }
         let job = Job::new(&envelope, &header, frames)?;
         // The books first, so that they know the task before anything happens to it.
         hub.send(HubEvent::TaskRequest(copy.clone()));
