@@ -13,10 +13,60 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::abi::{
     Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
-    MPI_ERR_UNKNOWN, MPI_PROC_NULL, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE,
+    MPI_ERR_UNKNOWN, MPI_File, MPI_PROC_NULL, MPI_UNDEFINED, MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE,
     MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, PREDEFINED_END,
 };
 use crate::table::NativeTable;
+
+/// Pairs of a standard value and a native one.
+pub type Pairs = &'static [(c_int, c_int)];
+
+/// One family's values of every enumeration and mask of the standard ABI.
+#[derive(Clone, Copy, Debug)]
+pub struct Enumerations {
+    /// Order of array storage.
+    pub order: Pairs,
+    /// Distributions of darrays.
+    pub distribution: Pairs,
+    /// The default distribution argument.
+    pub distribution_argument: Pairs,
+    /// Constructors of datatypes.
+    pub combiner: Pairs,
+    /// Classes of types.
+    pub type_class: Pairs,
+    /// Results of comparisons.
+    pub comparison: Pairs,
+    /// Kinds of topologies.
+    pub topology: Pairs,
+    /// Types of splits.
+    pub split_type: Pairs,
+    /// Locks of windows.
+    pub lock_type: Pairs,
+    /// How a window was made.
+    pub flavor: Pairs,
+    /// Memory models of windows.
+    pub model: Pairs,
+    /// Whence of a seek.
+    pub whence: Pairs,
+    /// Predefined keyvals.
+    pub keyval: Pairs,
+    /// Bits of file access modes.
+    pub file_mode: Pairs,
+    /// Bits of window assertions.
+    pub assertion: Pairs,
+    /// Safety levels of tool callbacks.
+    pub callback_safety: Pairs,
+    /// Order of event sources.
+    pub source_order: Pairs,
+    /// Verbosity levels.
+    pub verbosity: Pairs,
+    /// Objects that variables are bound to.
+    pub bind: Pairs,
+    /// Scopes of control variables.
+    pub scope: Pairs,
+    /// Classes of performance variables.
+    pub pvar_class: Pairs,
+}
 
 /// One family of MPI libraries that share a binary interface.
 pub trait Abi: Sized + 'static {
@@ -24,6 +74,8 @@ pub trait Abi: Sized + 'static {
     type Handle: Copy + 'static;
     /// The native `MPI_Status`.
     type Status: Copy + 'static;
+    /// The native `MPI_File`, which in MPICH's ABI is a pointer unlike the other handles.
+    type File: Copy + 'static;
 
     /// Native `MPI_ANY_SOURCE`.
     const ANY_SOURCE: c_int;
@@ -37,6 +89,14 @@ pub trait Abi: Sized + 'static {
     const IN_PLACE: isize;
     /// The address that is the native `MPI_STATUS_IGNORE` and `MPI_STATUSES_IGNORE`.
     const STATUS_IGNORE: usize;
+    /// The address that is the native `MPI_BUFFER_AUTOMATIC`, or one that the library refuses.
+    const BUFFER_AUTOMATIC: isize;
+    /// Native `MPI_DISPLACEMENT_CURRENT`.
+    const DISPLACEMENT_CURRENT: i64;
+    /// What is added to a keyval that the library made, so that it is none of the standard's predefined ones.
+    const KEYVAL_OFFSET: c_int;
+    /// Enumerations and masks.
+    const ENUMERATIONS: Enumerations;
     /// Error classes: the standard value and the native one, `MPI_SUCCESS` left out.
     const ERROR_CLASSES: &'static [(c_int, c_int)];
 
@@ -46,6 +106,10 @@ pub trait Abi: Sized + 'static {
     fn handle_from_bits(bits: usize) -> Self::Handle;
     /// The bits of a native handle.
     fn handle_bits(handle: Self::Handle) -> usize;
+    /// A file, as an argument.
+    fn file_in(file: MPI_File) -> Self::File;
+    /// A file, as a result.
+    fn file_out(native: Self::File) -> MPI_File;
     /// A native status with the fields of a standard one.
     fn status_in(outer: &MPI_Status) -> Self::Status;
     /// Copies a native status but for its error field, which stays as it is in `outer`.
@@ -103,11 +167,38 @@ pub trait Abi: Sized + 'static {
         }
     }
 
+    /// A keyval, as an argument.
+    #[inline]
+    fn keyval_in(keyval: c_int) -> c_int {
+        match Self::ENUMERATIONS.keyval.iter().find(|pair| pair.0 == keyval) {
+            Some(&(_, native)) => native,
+            None => keyval.wrapping_sub(Self::KEYVAL_OFFSET),
+        }
+    }
+
+    /// A keyval, as a result.
+    #[inline]
+    fn keyval_out(native: c_int) -> c_int {
+        match Self::ENUMERATIONS.keyval.iter().find(|pair| pair.1 == native) {
+            Some(&(standard, _)) => standard,
+            None => native.wrapping_add(Self::KEYVAL_OFFSET),
+        }
+    }
+
     /// A tag, as a result.
     #[inline]
     fn tag_out(tag: c_int) -> c_int {
         if tag == Self::ANY_TAG { MPI_ANY_TAG } else { tag }
     }
+}
+
+/// The addresses that are a library's `MPI_UNWEIGHTED` and `MPI_WEIGHTS_EMPTY`.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights {
+    /// `MPI_UNWEIGHTED`
+    pub unweighted: usize,
+    /// `MPI_WEIGHTS_EMPTY`
+    pub empty: usize,
 }
 
 /// An opened library of the family `A`: its functions and its translation tables.
@@ -119,6 +210,8 @@ pub struct Bound<A: Abi> {
     reverse: Reverse,
     class_in: [c_int; ERROR_CLASSES],
     class_out: Vec<c_int>,
+    unweighted: usize,
+    weights_empty: usize,
 }
 
 impl<A: Abi> Bound<A> {
@@ -128,7 +221,7 @@ impl<A: Abi> Bound<A> {
     /// the library could take for something else. Where several standard values share one native handle, the first
     /// is the one that comes back.
     #[must_use]
-    pub fn new(native: NativeTable<A>, predefined: &[(usize, usize)]) -> Self {
+    pub fn new(native: NativeTable<A>, predefined: &[(usize, usize)], weights: Weights) -> Self {
         let lookup = |value: usize| predefined.iter().find(|entry| entry.0 == value).map(|entry| entry.1);
         let forward = Box::new(std::array::from_fn(|value| {
             let bits = lookup(value)
@@ -150,7 +243,15 @@ impl<A: Abi> Bound<A> {
                 *slot = standard;
             }
         }
-        Self { native, forward, reverse: Reverse::new(predefined), class_in, class_out }
+        Self {
+            native,
+            forward,
+            reverse: Reverse::new(predefined),
+            class_in,
+            class_out,
+            unweighted: weights.unweighted,
+            weights_empty: weights.empty,
+        }
     }
 
     /// A handle, as an argument.
@@ -169,6 +270,18 @@ impl<A: Abi> Bound<A> {
     pub fn handle_out<H: Handle>(&self, native: A::Handle) -> H {
         let bits = A::handle_bits(native);
         H::from_bits(self.reverse.find(H::CLASS, bits).unwrap_or(bits))
+    }
+
+    /// Weights of a graph, as an argument.
+    #[must_use]
+    pub fn weights_in(&self, weights: *mut c_int) -> *mut c_int {
+        if weights == MPI_UNWEIGHTED {
+            core::ptr::with_exposed_provenance_mut(self.unweighted)
+        } else if weights == MPI_WEIGHTS_EMPTY {
+            core::ptr::with_exposed_provenance_mut(self.weights_empty)
+        } else {
+            weights
+        }
     }
 
     /// An error code that a native function returned, as a code of the standard ABI.
@@ -204,7 +317,8 @@ impl<A: Abi> Bound<A> {
         if let Some(&class) = usize::try_from(code).ok().and_then(|code| self.class_in.get(code)) {
             return class;
         }
-        CODES.native(code).unwrap_or(code)
+        let tool = A::ERROR_CLASSES.iter().find(|pair| pair.0 == code).map(|pair| pair.1);
+        tool.or_else(|| CODES.native(code)).unwrap_or(code)
     }
 }
 
@@ -215,6 +329,12 @@ impl<A: Abi> Bound<A> {
 struct Codes(Mutex<Vec<c_int>>);
 
 static CODES: Codes = Codes(Mutex::new(Vec::new()));
+
+/// The largest error code in use (MPI-5.0, section 9.5): at least `MPI_ERR_LASTCODE`.
+pub(crate) fn last_used_code() -> c_int {
+    let known = CODES.0.lock().unwrap_or_else(PoisonError::into_inner);
+    c_int::try_from(known.len()).map_or(c_int::MAX, |count| MPI_ERR_LASTCODE + count)
+}
 
 impl Codes {
     const LIMIT: usize = 65_536;
@@ -358,6 +478,41 @@ pub(crate) fn thread_in(level: c_int) -> c_int {
 #[inline]
 pub(crate) fn thread_out(level: c_int) -> c_int {
     usize::try_from(level).ok().and_then(|place| THREAD_LEVELS.get(place)).copied().unwrap_or(level)
+}
+
+/// A value of an enumeration, as an argument. `MPI_UNDEFINED` is the same everywhere; a value that the family does
+/// not know becomes one that no library takes for something else.
+pub(crate) fn value_in(pairs: Pairs, value: c_int) -> c_int {
+    match pairs.iter().find(|pair| pair.0 == value) {
+        Some(&(_, native)) => native,
+        None if value == MPI_UNDEFINED => MPI_UNDEFINED,
+        None => c_int::MIN,
+    }
+}
+
+/// As [`value_in`], for numbers of which only some are special.
+pub(crate) fn argument_in(pairs: Pairs, value: c_int) -> c_int {
+    pairs.iter().find(|pair| pair.0 == value).map_or(value, |pair| pair.1)
+}
+
+/// A value of an enumeration, as a result; one that the standard does not know stays as it is.
+pub(crate) fn value_out(pairs: Pairs, native: c_int) -> c_int {
+    pairs.iter().find(|pair| pair.1 == native).map_or(native, |pair| pair.0)
+}
+
+/// A bit that no mask of any family uses: what stands for bits that the family does not know.
+const UNKNOWN_BIT: c_int = 1 << 30;
+
+/// A mask, as an argument.
+pub(crate) fn bits_in(pairs: Pairs, mask: c_int) -> c_int {
+    let known = pairs.iter().fold(0, |all, pair| all | pair.0);
+    let native = pairs.iter().filter(|pair| mask & pair.0 != 0).fold(0, |all, pair| all | pair.1);
+    if mask & !known == 0 { native } else { native | UNKNOWN_BIT }
+}
+
+/// A mask, as a result.
+pub(crate) fn bits_out(pairs: Pairs, native: c_int) -> c_int {
+    pairs.iter().filter(|pair| native & pair.1 != 0).fold(0, |all, pair| all | pair.0)
 }
 
 /// A choice buffer: `MPI_BOTTOM` is null everywhere, `MPI_IN_PLACE` is not.

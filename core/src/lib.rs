@@ -10,19 +10,24 @@
 #[expect(non_camel_case_types, reason = "MPI's own names")]
 pub mod abi;
 mod array;
+mod attachments;
 mod family;
 mod image;
 mod init;
 pub mod kinds;
+mod lengths;
 mod list;
 mod loader;
+mod narrow;
+#[expect(non_snake_case, reason = "MPI's own names")]
+mod own;
 mod registry;
 mod search;
 mod selection;
 mod soname;
 mod table;
 
-pub use family::{Abi, Bound, Slot};
+pub use family::{Abi, Bound, Enumerations, Pairs, Slot, Weights};
 pub use image::{Family, Image, InspectError, Vendor, inspect};
 pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
 pub use loader::{LoadedLibrary, Visibility};

@@ -12,6 +12,9 @@ pub enum Visibility {
     Local,
     /// Every library loaded later: what extensions of the host, such as mpi4py's, need to bind to this very library.
     Global,
+    /// As `Local`, and the library resolves its own symbols first: for a host that itself exports `MPI_` symbols, which
+    /// the library's inner calls must not reach.
+    Isolated,
 }
 
 /// A library that stays loaded until the process ends: neither MPI nor its plugins survive being unloaded.
@@ -29,6 +32,7 @@ impl LoadedLibrary {
         let scope = match visibility {
             Visibility::Local => RTLD_LOCAL,
             Visibility::Global => RTLD_GLOBAL,
+            Visibility::Isolated => RTLD_LOCAL | libc::RTLD_DEEPBIND,
         };
         // SAFETY: the file was inspected and is an MPI library; its initialisers are trusted as the user trusts it.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | scope) };

@@ -2,9 +2,12 @@
 
 use core::ffi::{CStr, c_void};
 
+use crate::abi::MPI_Request;
+use crate::attachments;
 use crate::family::Abi;
 use crate::kinds::*;
-use crate::mpi_functions;
+use crate::narrow::{Fit, Narrow};
+use crate::{mpi_functions, own};
 
 /// Looks one symbol up; null where the library has none.
 pub type Lookup<'a> = dyn FnMut(&'static CStr) -> *const c_void + 'a;
@@ -16,14 +19,131 @@ const fn name(with_nul: &'static str) -> &'static CStr {
     }
 }
 
+/// What goes into a slot: the shim if the library has the function, else a refusal; or what was written by hand.
+macro_rules! choose {
+    ([] $function:ident, $native:ident) => {
+        if $native.$function.is_some() { shim::$function::<A> } else { missing::$function }
+    };
+    ([own] $function:ident, $native:ident) => {
+        own::$function::<A>
+    };
+    ([small $small:ident] $function:ident, $native:ident) => {
+        if $native.$function.is_some() {
+            shim::$function::<A>
+        } else if $native.$small.is_some() {
+            narrowed::$function::<A>
+        } else {
+            missing::$function
+        }
+    };
+}
+
+/// The function that crosses from the standard ABI to a native one and back.
+macro_rules! shim {
+    ([own] $($signature:tt)*) => {};
+    ([small $small:ident] $($signature:tt)*) => {
+        shim!([] $($signature)*);
+    };
+    ([] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
+        pub(super) unsafe extern "C" fn $function<A: Abi>(
+            $($parameter: <$kind as Kind>::Outer),*
+        ) -> <$return as Return>::Value {
+            // SAFETY: the table names this shim only if the library has the function; the arguments are what the
+            // caller owes to MPI, and each kind turns one into what the library's ABI owes.
+            unsafe {
+                let function = A::bound().native.$function.unwrap_unchecked();
+                #[allow(unused_mut, reason = "functions without parameters hold nothing")]
+                let mut held = ($({
+                    let related = relations!($($($related),+)?);
+                    (<$kind as Kind>::enter::<A>($parameter, related), $parameter, related)
+                },)*);
+                let value = {
+                    let ($($parameter,)*) = &mut held;
+                    function($(<$kind as Kind>::native::<A>(&mut $parameter.0, $parameter.1)),*)
+                };
+                let value = <$return as Return>::leave::<A>(value);
+                #[allow(unused_variables, reason = "functions without parameters read no code")]
+                let code = <$return as Return>::code(value);
+                let ($($parameter,)*) = held;
+                $(<$kind as Kind>::leave::<A>($parameter.0, $parameter.1, $parameter.2, code);)*
+                value
+            }
+        }
+    };
+}
+
+/// The function that does the work of one with large counts by its twin without them.
+macro_rules! narrowed {
+    ([$($own:ident)?] $($signature:tt)*) => {};
+    ([small $small:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
+        pub(super) unsafe extern "C" fn $function<A: Abi>(
+            $($parameter: <$kind as Kind>::Outer),*
+        ) -> <$return as Return>::Value {
+            // SAFETY: the table names this function only if the library has the twin; the arguments are the caller's.
+            unsafe {
+                let mut kept = ($(<$kind as Narrow>::keep::<A>($parameter, relations!($($($related),+)?)),)*);
+                let mut wrong = 0;
+                let code = {
+                    let ($($parameter,)*) = &mut kept;
+                    let ($($parameter,)*) = ($($parameter.fit(&mut wrong),)*);
+                    if wrong == 0 { shim::$small::<A>($($parameter),*) } else { wrong }
+                };
+                let ($($parameter,)*) = kept;
+                let mut request = core::ptr::null_mut();
+                $(request = request_of(request, <$kind as Narrow>::request(&$parameter));)*
+                let mut arrays = Vec::new();
+                $(<$kind as Narrow>::finish($parameter, code, &mut arrays);)*
+                if code == 0 && !request.is_null() {
+                    attachments::attach::<A>(
+                        Request::inward::<A>(*request),
+                        const { is_persistent(stringify!($function)) },
+                        arrays,
+                    );
+                }
+                code
+            }
+        }
+    };
+}
+
+/// The request of a call, which only one parameter is.
+fn request_of(known: *mut MPI_Request, found: *mut MPI_Request) -> *mut MPI_Request {
+    if found.is_null() { known } else { found }
+}
+
+/// Whether a function makes a persistent request.
+const fn is_persistent(function: &str) -> bool {
+    let (name, tail) = (function.as_bytes(), b"_init_c");
+    let mut index = 0;
+    while index < tail.len() {
+        if name[name.len() - tail.len() + index] != tail[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+macro_rules! relations {
+    () => {
+        [0, 0]
+    };
+    ($one:ident) => {
+        [Related::related($one), 0]
+    };
+    ($one:ident, $two:ident) => {
+        [Related::related($one), Related::related($two)]
+    };
+}
+
 macro_rules! native_table {
-    ($(fn $function:ident($($parameter:ident: $kind:ty $([$related:ident])?),*) -> $return:ty;)*) => {
+    ($($(#[$own:ident $(($small:ident))?])? fn $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident;)*) => {
         /// The functions of one library in its own ABI; `None` where it lacks one.
         #[expect(non_snake_case, reason = "MPI's own names")]
         pub struct NativeTable<A: Abi> {
             $(
                 #[doc = concat!("The library's own `", stringify!($function), "`.")]
-                pub $function: Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Value>,
+                pub $function: Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Native<A>>,
             )*
         }
 
@@ -39,7 +159,7 @@ macro_rules! native_table {
                     $($function: unsafe {
                         core::mem::transmute::<
                             *const c_void,
-                            Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Value>,
+                            Option<unsafe extern "C" fn($(<$kind as Kind>::Native<A>),*) -> <$return as Return>::Native<A>>,
                         >(lookup(const { name(concat!(stringify!($function), "\0")) }))
                     },)*
                 }
@@ -49,7 +169,7 @@ macro_rules! native_table {
 }
 
 macro_rules! standard_table {
-    ($(fn $function:ident($($parameter:ident: $kind:ty $([$related:ident])?),*) -> $return:ty;)*) => {
+    ($($(#[$own:ident $(($small:ident))?])? fn $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident;)*) => {
         /// Every function of the list in the standard ABI. A slot is never empty: where a library lacks the
         /// function, it returns `MPI_ERR_UNSUPPORTED_OPERATION`.
         #[derive(Clone)]
@@ -70,7 +190,7 @@ macro_rules! standard_table {
             pub fn translated<A: Abi>(native: &NativeTable<A>) -> Self {
                 Self {
                     size: size_of::<Self>(),
-                    $($function: if native.$function.is_some() { shim::$function::<A> } else { missing::$function },)*
+                    $($function: choose!([$($own $($small)?)?] $function, native),)*
                 }
             }
 
@@ -109,30 +229,13 @@ macro_rules! standard_table {
         #[expect(non_snake_case, reason = "MPI's own names")]
         mod shim {
             use super::*;
-            $(
-                pub(super) unsafe extern "C" fn $function<A: Abi>($($parameter: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
-                    // SAFETY: the table names this shim only if the library has the function; the arguments are
-                    // what the caller owes to MPI, and each kind turns one into what the library's ABI owes.
-                    unsafe {
-                        let function = A::bound().native.$function.unwrap_unchecked();
-                        #[allow(unused_mut, reason = "functions without parameters hold nothing")]
-                        let mut held = ($({
-                            let related = 0 $(+ Related::related($related))?;
-                            (<$kind as Kind>::enter::<A>($parameter, related), $parameter, related)
-                        },)*);
-                        let value = {
-                            let ($($parameter,)*) = &mut held;
-                            function($(<$kind as Kind>::native::<A>(&mut $parameter.0, $parameter.1)),*)
-                        };
-                        let value = <$return as Return>::leave::<A>(value);
-                        #[allow(unused_variables, reason = "functions without parameters read no code")]
-                        let code = <$return as Return>::code(value);
-                        let ($($parameter,)*) = held;
-                        $(<$kind as Kind>::leave::<A>($parameter.0, $parameter.1, $parameter.2, code);)*
-                        value
-                    }
-                }
-            )*
+            $(shim!([$($own $($small)?)?] $function($($parameter: $kind $([$($related),+])?),*) -> $return);)*
+        }
+
+        #[expect(non_snake_case, reason = "MPI's own names")]
+        mod narrowed {
+            use super::*;
+            $(narrowed!([$($own $($small)?)?] $function($($parameter: $kind $([$($related),+])?),*) -> $return);)*
         }
 
         #[expect(non_snake_case, reason = "MPI's own names")]

@@ -1,11 +1,11 @@
 //! The MPICH ABI: handles are ints, the status has 20 bytes.
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 
-use anympi_core::abi::MPI_Status;
-use anympi_core::{Abi, Bound, Slot};
+use anympi_core::abi::{MPI_FILE_NULL, MPI_File, MPI_Status};
+use anympi_core::{Abi, Bound, Enumerations, Slot};
 
-use crate::constants::ERROR_CLASSES;
+use crate::constants::{ENUMERATIONS, ERROR_CLASSES};
 
 /// The family of MPICH and of those that follow its ABI.
 pub enum Mpich {}
@@ -23,9 +23,15 @@ pub struct Status {
     error: c_int,
 }
 
+/// A native file. The pointer is never followed here.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct NativeFile(*mut c_void);
+
 impl Abi for Mpich {
     type Handle = c_int;
     type Status = Status;
+    type File = NativeFile;
 
     const ANY_SOURCE: c_int = -2;
     const PROC_NULL: c_int = -1;
@@ -33,6 +39,11 @@ impl Abi for Mpich {
     const ANY_TAG: c_int = -1;
     const IN_PLACE: isize = -1;
     const STATUS_IGNORE: usize = 1;
+    const BUFFER_AUTOMATIC: isize = -2;
+    const DISPLACEMENT_CURRENT: i64 = -54_278_278;
+    // MPICH's keyvals carry the bits of a handle and are far from the standard's predefined ones.
+    const KEYVAL_OFFSET: c_int = 0;
+    const ENUMERATIONS: Enumerations = ENUMERATIONS;
     const ERROR_CLASSES: &'static [(c_int, c_int)] = ERROR_CLASSES;
 
     #[inline]
@@ -48,6 +59,20 @@ impl Abi for Mpich {
     #[inline]
     fn handle_bits(handle: c_int) -> usize {
         handle.cast_unsigned() as usize
+    }
+
+    #[inline]
+    fn file_in(file: MPI_File) -> NativeFile {
+        if file == MPI_FILE_NULL {
+            NativeFile(core::ptr::null_mut())
+        } else {
+            NativeFile(core::ptr::with_exposed_provenance_mut(file.0))
+        }
+    }
+
+    #[inline]
+    fn file_out(native: NativeFile) -> MPI_File {
+        if native.0.is_null() { MPI_FILE_NULL } else { MPI_File(native.0.expose_provenance()) }
     }
 
     #[inline]

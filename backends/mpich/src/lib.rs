@@ -3,11 +3,11 @@
 mod abi;
 mod constants;
 
-pub use abi::{Mpich, Status};
+pub use abi::{Mpich, NativeFile, Status};
 
 use anympi_core::{
     Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
-    TableLibrary, Vendor, Visibility,
+    TableLibrary, Vendor, Visibility, Weights,
 };
 
 /// The backend `mpich`, which also answers to `intel`.
@@ -45,7 +45,15 @@ impl Backend for MpichBackend {
             if library.symbol(c"MPI_Abi_get_version").is_null() { &[] } else { constants::HANDLES_SINCE_5 };
         let predefined: Vec<(usize, usize)> =
             constants::HANDLES.iter().chain(newer).map(|&(value, bits)| (value, bits as usize)).collect();
-        let bound = Mpich::slot().fill(Bound::new(native, &predefined));
+        // The sentinels are variables that hold an address.
+        let variable = |name| {
+            let address = library.symbol(name).cast::<usize>();
+            // SAFETY: `extern int *const` in every release that has it.
+            if address.is_null() { 0 } else { unsafe { *address } }
+        };
+        let weights =
+            Weights { unweighted: variable(c"MPI_UNWEIGHTED"), empty: variable(c"MPI_WEIGHTS_EMPTY") };
+        let bound = Mpich::slot().fill(Bound::new(native, &predefined, weights));
         let bound =
             bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::Mpich })?;
         let table = FnTable::translated::<Mpich>(&bound.native);

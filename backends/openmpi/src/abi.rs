@@ -2,10 +2,10 @@
 
 use core::ffi::{c_int, c_void};
 
-use anympi_core::abi::MPI_Status;
-use anympi_core::{Abi, Bound, Slot};
+use anympi_core::abi::{MPI_File, MPI_Status};
+use anympi_core::{Abi, Bound, Enumerations, Slot};
 
-use crate::constants::ERROR_CLASSES;
+use crate::constants::{ENUMERATIONS, ERROR_CLASSES};
 
 /// The family of Open MPI 4 and 5.
 pub enum OpenMpi {}
@@ -36,6 +36,7 @@ unsafe impl Sync for NativeHandle {}
 impl Abi for OpenMpi {
     type Handle = NativeHandle;
     type Status = Status;
+    type File = NativeHandle;
 
     const ANY_SOURCE: c_int = -1;
     const PROC_NULL: c_int = -2;
@@ -43,6 +44,12 @@ impl Abi for OpenMpi {
     const ANY_TAG: c_int = -1;
     const IN_PLACE: isize = 1;
     const STATUS_IGNORE: usize = 0;
+    // No release has automatic buffers; an address that is never given back.
+    const BUFFER_AUTOMATIC: isize = -2;
+    const DISPLACEMENT_CURRENT: i64 = -54_278_278;
+    // Open MPI counts keyvals from 0; the standard's predefined ones lie between 501 and 605.
+    const KEYVAL_OFFSET: c_int = 0x10_0000;
+    const ENUMERATIONS: Enumerations = ENUMERATIONS;
     const ERROR_CLASSES: &'static [(c_int, c_int)] = ERROR_CLASSES;
 
     #[inline]
@@ -58,6 +65,16 @@ impl Abi for OpenMpi {
     #[inline]
     fn handle_bits(handle: NativeHandle) -> usize {
         handle.0.expose_provenance()
+    }
+
+    #[inline]
+    fn file_in(file: MPI_File) -> NativeHandle {
+        Self::bound().handle_in(file)
+    }
+
+    #[inline]
+    fn file_out(native: NativeHandle) -> MPI_File {
+        Self::bound().handle_out(native)
     }
 
     #[inline]

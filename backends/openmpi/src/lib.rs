@@ -6,11 +6,14 @@
 mod abi;
 mod constants;
 
+use core::ffi::{CStr, c_void};
+use std::ffi::CString;
+
 pub use abi::{NativeHandle, OpenMpi, Status};
 
 use anympi_core::{
     Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
-    TableLibrary, Vendor, Visibility,
+    TableLibrary, Vendor, Visibility, Weights,
 };
 
 /// The backend `openmpi`.
@@ -38,16 +41,30 @@ impl Backend for OpenMpiBackend {
         let load = |reason| OpenError::Load { path: image.path.clone(), reason };
         let library = LoadedLibrary::open(&image.path, visibility).map_err(load)?;
         // SAFETY: a library of Open MPI's family, which is never unloaded.
-        let native = unsafe { NativeTable::<OpenMpi>::load(&mut |name| library.symbol(name)) };
+        let native = unsafe { NativeTable::<OpenMpi>::load(&mut |name| symbol(library, name)) };
         let predefined: Vec<(usize, usize)> = constants::HANDLES
             .iter()
             .map(|&(value, symbol)| (value, library.symbol(symbol).expose_provenance()))
             .filter(|&(_, address)| address != 0)
             .collect();
-        let bound = OpenMpi::slot().fill(Bound::new(native, &predefined));
+        let bound = OpenMpi::slot().fill(Bound::new(native, &predefined, Weights { unweighted: 2, empty: 3 }));
         let bound =
             bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::OpenMpi })?;
         let table = FnTable::translated::<OpenMpi>(&bound.native);
         Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
+    }
+}
+
+/// A function under its own name, or under the one it had before it was standardised: Open MPI 4 has persistent
+/// collectives as `MPIX_*_init`, with the signatures that MPI-4.0 gave them.
+fn symbol(library: &LoadedLibrary, name: &CStr) -> *const c_void {
+    let found = library.symbol(name);
+    let tail = name.to_bytes().strip_prefix(b"MPI_").filter(|tail| tail.ends_with(b"_init"));
+    match tail {
+        Some(tail) if found.is_null() => {
+            let former = CString::new([b"MPIX_", tail].concat());
+            former.map_or(found, |former| library.symbol(&former))
+        }
+        _ => found,
     }
 }

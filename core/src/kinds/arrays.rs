@@ -1,0 +1,226 @@
+//! Arrays whose elements must be translated. Their lengths are the parameters in brackets.
+
+use core::ffi::c_int;
+use core::marker::PhantomData;
+
+use super::scalars::*;
+use super::{Kind, Pointee, Relations, int_at, length};
+use crate::abi::{Handle, MPI_ERR_IN_STATUS, MPI_Status};
+use crate::array::Buffer as ArrayBuffer;
+use crate::attachments;
+use crate::family::Abi;
+
+/// An array that MPI reads.
+pub struct InArray<K>(PhantomData<K>);
+
+impl<K: Scalar> Kind for InArray<K> {
+    type Outer = *const K::Outer;
+    type Native<A: Abi> = *const K::Native<A>;
+    type Held<A: Abi> = ArrayBuffer<K::Native<A>>;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        let length = if outer.is_null() { 0 } else { length(related[0]) };
+        // SAFETY: the caller's array has that many readable elements.
+        ArrayBuffer::from_fn(length, |index| K::inward::<A>(unsafe { *outer.add(index) }))
+    }
+    #[inline]
+    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        if outer.is_null() { core::ptr::null() } else { held.as_mut_ptr() }
+    }
+}
+
+/// An array of handles that MPI reads and writes.
+pub struct InOutArray<K>(PhantomData<K>);
+
+impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
+    type Outer = *mut K::Outer;
+    type Native<A: Abi> = *mut K::Native<A>;
+    type Held<A: Abi> = ArrayBuffer<K::Native<A>>;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        // SAFETY: as for `InArray`.
+        unsafe { InArray::<K>::enter::<A>(outer, related) }
+    }
+    #[inline]
+    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        if outer.is_null() { core::ptr::null_mut() } else { held.as_mut_ptr() }
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
+        let watched = attachments::any();
+        for (index, &native) in held.as_slice().iter().enumerate() {
+            // SAFETY: the caller's array is as long as the one that `enter` made from it.
+            unsafe {
+                let slot = outer.add(index);
+                let before = *slot;
+                *slot = K::outward::<A>(native, before);
+                if watched && (*slot).bits() == K::Outer::CLASS.null() {
+                    attachments::release(before.bits());
+                }
+            }
+        }
+    }
+}
+
+/// An array that MPI writes.
+pub struct OutArray<K>(PhantomData<K>);
+
+impl Kind for OutArray<Rank> {
+    type Outer = *mut c_int;
+    type Native<A: Abi> = *mut c_int;
+    type Held<A: Abi> = usize;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(_outer: Self::Outer, related: Relations) -> usize {
+        length(related[0])
+    }
+    #[inline]
+    fn native<A: Abi>(_held: &mut usize, outer: Self::Outer) -> Self::Native<A> {
+        outer
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(length: usize, outer: Self::Outer, _related: Relations, code: c_int) {
+        if code == 0 && !outer.is_null() {
+            for index in 0..length {
+                // SAFETY: the library has written that many elements of the caller's array.
+                unsafe { *outer.add(index) = A::rank_out(*outer.add(index)) };
+            }
+        }
+    }
+}
+
+/// Room for the statuses of `length` operations.
+fn blank_statuses<A: Abi>(outer: *mut MPI_Status, length: usize) -> ArrayBuffer<A::Status> {
+    let blank = A::status_in(&MPI_Status::default());
+    ArrayBuffer::from_fn(if outer.is_null() { 0 } else { length }, |_| blank)
+}
+
+fn statuses_argument<A: Abi>(held: &mut ArrayBuffer<A::Status>, outer: *mut MPI_Status) -> *mut A::Status {
+    if outer.is_null() { Status::null::<A>() } else { held.as_mut_ptr() }
+}
+
+/// Copies the first `length` statuses to the caller; with `MPI_ERR_IN_STATUS` their error fields as well.
+///
+/// # Safety
+/// The caller's array has that many elements.
+unsafe fn hand_over<A: Abi>(held: &ArrayBuffer<A::Status>, outer: *mut MPI_Status, length: usize, code: c_int) {
+    for (index, native) in held.as_slice().iter().take(length).enumerate() {
+        // SAFETY: as the caller promises.
+        let slot = unsafe { &mut *outer.add(index) };
+        A::status_out(native, slot);
+        if code == MPI_ERR_IN_STATUS {
+            slot.MPI_ERROR = A::bound().code_out(A::status_error(native));
+        }
+    }
+}
+
+impl Kind for OutArray<Status> {
+    type Outer = *mut MPI_Status;
+    type Native<A: Abi> = *mut A::Status;
+    type Held<A: Abi> = ArrayBuffer<A::Status>;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        blank_statuses::<A>(outer, length(related[0]))
+    }
+    #[inline]
+    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        statuses_argument::<A>(held, outer)
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, code: c_int) {
+        // SAFETY: the caller's array is as long as the one that `enter` made.
+        unsafe { hand_over::<A>(&held, outer, usize::MAX, code) };
+    }
+}
+
+/// An array that MPI writes only if a flag comes back true: `[length, flag]`.
+pub struct OutArrayIf<K>(PhantomData<K>);
+
+impl Kind for OutArrayIf<Status> {
+    type Outer = *mut MPI_Status;
+    type Native<A: Abi> = *mut A::Status;
+    type Held<A: Abi> = ArrayBuffer<A::Status>;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        blank_statuses::<A>(outer, length(related[0]))
+    }
+    #[inline]
+    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        statuses_argument::<A>(held, outer)
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
+        // SAFETY: the flag is the caller's int; the array is as long as the one that `enter` made.
+        unsafe {
+            if code == MPI_ERR_IN_STATUS || (code == 0 && int_at(related[1]) != 0) {
+                hand_over::<A>(&held, outer, usize::MAX, code);
+            }
+        }
+    }
+}
+
+/// An array of which MPI writes as many elements as a result says: `[room, written]`.
+pub struct OutSome<K>(PhantomData<K>);
+
+impl Kind for OutSome<Status> {
+    type Outer = *mut MPI_Status;
+    type Native<A: Abi> = *mut A::Status;
+    type Held<A: Abi> = ArrayBuffer<A::Status>;
+
+    #[inline]
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        blank_statuses::<A>(outer, length(related[0]))
+    }
+    #[inline]
+    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        statuses_argument::<A>(held, outer)
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
+        if code == 0 || code == MPI_ERR_IN_STATUS {
+            // SAFETY: the library has written the number, which is MPI_UNDEFINED where no request was active.
+            let written = usize::try_from(unsafe { int_at(related[1]) }).unwrap_or(0);
+            // SAFETY: it is not larger than the room.
+            unsafe { hand_over::<A>(&held, outer, written, code) };
+        }
+    }
+}
+
+/// How long an array is that only functions with large counts have: it crosses by itself, but where it must be
+/// narrowed its length has to be found out.
+macro_rules! measured {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        pub struct $name<K>(PhantomData<K>);
+
+        impl<K: Kind> Kind for $name<K> {
+            type Outer = K::Outer;
+            type Native<A: Abi> = K::Native<A>;
+            type Held<A: Abi> = K::Held<A>;
+            #[inline]
+            unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+                // SAFETY: as the caller promises.
+                unsafe { K::enter::<A>(outer, related) }
+            }
+            #[inline]
+            fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+                K::native::<A>(held, outer)
+            }
+        }
+    )*};
+}
+
+measured! {
+    /// One element per rank of the communicator: `[comm]`, or `[comm, sendbuf]` where it is not read in place.
+    PerRank,
+    /// One element per rank of the communicator, at the root: `[comm, root]`.
+    AtRoot,
+    /// One element per neighbour that sends to this rank: `[comm]`.
+    PerSource,
+    /// One element per neighbour that this rank sends to: `[comm]`.
+    PerDestination
+}

@@ -1,0 +1,215 @@
+//! `MPI_Alltoallw` and its relatives: arrays of datatypes whose length is not an argument, and which the library may
+//! read until the operation completes.
+//!
+//! The arrays of a nonblocking or persistent operation are attached to its request.
+
+use core::ffi::{c_int, c_void};
+
+use crate::abi::*;
+use crate::attachments::{self, Kept};
+use crate::family::{Abi, buffer_in};
+use crate::lengths::{Lengths, group_lengths, neighbour_lengths};
+use crate::narrow::{Array, Fit};
+use crate::kinds::{Comm, Datatype, Info, Kind, Out, Request, Scalar};
+
+/// The translated array of datatypes, empty where it is not read.
+///
+/// # Safety
+/// `types` has `length` elements, or is null.
+unsafe fn types<A: Abi>(types: *const MPI_Datatype, length: usize) -> Vec<A::Handle> {
+    let length = if types.is_null() { 0 } else { length };
+    // SAFETY: as the caller promises.
+    (0..length).map(|index| Datatype::inward::<A>(unsafe { *types.add(index) })).collect()
+}
+
+/// Both arrays; the one of the sender is not read if the operation is in place.
+///
+/// # Safety
+/// As for [`types`], with the lengths of the communicator.
+unsafe fn both<A: Abi>(
+    sendbuf: *const c_void,
+    sendtypes: *const MPI_Datatype,
+    recvtypes: *const MPI_Datatype,
+    lengths: &Lengths,
+) -> (Vec<A::Handle>, Vec<A::Handle>) {
+    let in_place = sendbuf == MPI_IN_PLACE.cast_const();
+    // SAFETY: as the caller promises.
+    unsafe { (types::<A>(sendtypes, if in_place { 0 } else { lengths.send }), types::<A>(recvtypes, lengths.receive)) }
+}
+
+/// The argument for an array: null where it is not read.
+fn argument<H>(types: &[H]) -> *const H {
+    if types.is_empty() { core::ptr::null() } else { types.as_ptr() }
+}
+
+/// Keeps arrays for as long as the request lives.
+///
+/// # Safety
+/// `request` was written by a call that succeeded, or is null.
+unsafe fn keep<A: Abi>(request: *mut MPI_Request, persistent: bool, kept: Vec<Kept>) {
+    if !request.is_null() {
+        // SAFETY: as the caller promises.
+        unsafe { attachments::attach::<A>(Request::inward::<A>(*request), persistent, kept) };
+    }
+}
+
+/// The call with large counts by its twin without them, or a refusal where there is none.
+macro_rules! twin {
+    ([] $($rest:tt)*) => {
+        MPI_ERR_UNSUPPORTED_OPERATION
+    };
+    (
+        [$small:ident] $lengths:ident
+        ($sendbuf:ident, $sendcounts:ident, $sdispls:ident, $sendtypes:ident, $recvbuf:ident, $recvcounts:ident,
+         $rdispls:ident, $recvtypes:ident $(, $rest:ident)*) $kept:ident
+    ) => {{
+        let send = if $sendbuf == MPI_IN_PLACE.cast_const() { 0 } else { $lengths.send };
+        let mut wrong = 0;
+        let mut arrays = (
+            Array::new($sendcounts, send),
+            Array::new($sdispls, send),
+            Array::new($recvcounts, $lengths.receive),
+            Array::new($rdispls, $lengths.receive),
+        );
+        let fitted = (
+            arrays.0.fit(&mut wrong),
+            arrays.1.fit(&mut wrong),
+            arrays.2.fit(&mut wrong),
+            arrays.3.fit(&mut wrong),
+        );
+        let code = if wrong == 0 {
+            $small::<A>(
+                $sendbuf, fitted.0, fitted.1, $sendtypes, $recvbuf, fitted.2, fitted.3, $recvtypes $(, $rest)*
+            )
+        } else {
+            wrong
+        };
+        $kept.extend(arrays.0.kept());
+        $kept.extend(arrays.1.kept());
+        $kept.extend(arrays.2.kept());
+        $kept.extend(arrays.3.kept());
+        code
+    }};
+}
+
+macro_rules! alltoallw {
+    ($($name:ident $lengths:ident $count:ty, $displacement:ty $(, $small:ident)?;)*) => {$(
+        #[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
+        pub unsafe extern "C" fn $name<A: Abi>(
+            sendbuf: *const c_void,
+            sendcounts: *const $count,
+            sdispls: *const $displacement,
+            sendtypes: *const MPI_Datatype,
+            recvbuf: *mut c_void,
+            recvcounts: *const $count,
+            rdispls: *const $displacement,
+            recvtypes: *const MPI_Datatype,
+            comm: MPI_Comm,
+        ) -> c_int {
+            // SAFETY: the caller's arguments.
+            unsafe {
+                let native_comm = Comm::inward::<A>(comm);
+                let lengths = match $lengths::<A>(native_comm) {
+                    Ok(lengths) => lengths,
+                    Err(code) => return code,
+                };
+                let Some(native) = A::bound().native.$name else {
+                    #[allow(unused_mut, reason = "only a twin narrows arrays")]
+                    let mut kept: Vec<Kept> = Vec::new();
+                    let code = twin!(
+                        [$($small)?] lengths
+                        (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm) kept
+                    );
+                    drop(kept);
+                    return code;
+                };
+                let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
+                let code = native(
+                    buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
+                    rdispls, argument(&receive), native_comm,
+                );
+                A::bound().code_out(code)
+            }
+        }
+    )*};
+}
+
+macro_rules! alltoallw_with_request {
+    ($($name:ident $lengths:ident $count:ty, $displacement:ty, ($($info:ident)?) $(, $small:ident)?;)*) => {$(
+        #[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
+        pub unsafe extern "C" fn $name<A: Abi>(
+            sendbuf: *const c_void,
+            sendcounts: *const $count,
+            sdispls: *const $displacement,
+            sendtypes: *const MPI_Datatype,
+            recvbuf: *mut c_void,
+            recvcounts: *const $count,
+            rdispls: *const $displacement,
+            recvtypes: *const MPI_Datatype,
+            comm: MPI_Comm,
+            $($info: MPI_Info,)?
+            request: *mut MPI_Request,
+        ) -> c_int {
+            // Only persistent operations take an info object.
+            const PERSISTENT: bool = !concat!($(stringify!($info))?).is_empty();
+            // SAFETY: the caller's arguments.
+            unsafe {
+                let native_comm = Comm::inward::<A>(comm);
+                let lengths = match $lengths::<A>(native_comm) {
+                    Ok(lengths) => lengths,
+                    Err(code) => return code,
+                };
+                let Some(native) = A::bound().native.$name else {
+                    #[allow(unused_mut, reason = "only a twin narrows arrays")]
+                    let mut kept: Vec<Kept> = Vec::new();
+                    let code = twin!(
+                        [$($small)?] lengths
+                        (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm
+                         $(, $info)?, request) kept
+                    );
+                    if code == 0 {
+                        keep::<A>(request, PERSISTENT, kept);
+                    }
+                    return code;
+                };
+                let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
+                let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
+                let code = native(
+                    buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
+                    rdispls, argument(&receive), native_comm, $(Info::inward::<A>($info),)?
+                    <Out<Request> as Kind>::native::<A>(&mut held, request),
+                );
+                let code = A::bound().code_out(code);
+                <Out<Request> as Kind>::leave::<A>(held, request, [0, 0], code);
+                if code == 0 {
+                    keep::<A>(request, PERSISTENT, vec![Box::new(Handles(send)), Box::new(Handles(receive))]);
+                }
+                code
+            }
+        }
+    )*};
+}
+
+/// Arrays of native handles, which are plain values that only the library follows.
+struct Handles<H>(#[expect(dead_code, reason = "kept alive, not read")] Vec<H>);
+
+// SAFETY: the handles are not followed here.
+unsafe impl<H> Send for Handles<H> {}
+
+alltoallw! {
+    MPI_Alltoallw group_lengths c_int, c_int;
+    MPI_Alltoallw_c group_lengths MPI_Count, MPI_Aint, MPI_Alltoallw;
+    MPI_Neighbor_alltoallw neighbour_lengths c_int, MPI_Aint;
+    MPI_Neighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, MPI_Neighbor_alltoallw;
+}
+
+alltoallw_with_request! {
+    MPI_Ialltoallw group_lengths c_int, c_int, ();
+    MPI_Ialltoallw_c group_lengths MPI_Count, MPI_Aint, (), MPI_Ialltoallw;
+    MPI_Ineighbor_alltoallw neighbour_lengths c_int, MPI_Aint, ();
+    MPI_Ineighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, (), MPI_Ineighbor_alltoallw;
+    MPI_Alltoallw_init group_lengths c_int, c_int, (info);
+    MPI_Alltoallw_init_c group_lengths MPI_Count, MPI_Aint, (info), MPI_Alltoallw_init;
+    MPI_Neighbor_alltoallw_init neighbour_lengths c_int, MPI_Aint, (info);
+    MPI_Neighbor_alltoallw_init_c neighbour_lengths MPI_Count, MPI_Aint, (info), MPI_Neighbor_alltoallw_init;
+}

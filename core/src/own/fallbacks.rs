@@ -1,0 +1,403 @@
+//! Functions that newer libraries have and that older ones can be given out of what they have.
+
+use core::ffi::{CStr, c_char, c_int};
+
+use crate::abi::*;
+use crate::array::Buffer as ArrayBuffer;
+use crate::family::Abi;
+use crate::kinds::*;
+
+pub unsafe extern "C" fn MPI_Error_class<A: Abi>(code: c_int, class: *mut c_int) -> c_int {
+    // The standard's classes are their own class, also those that a library does not know.
+    if (0..ERROR_CLASSES as c_int).contains(&code) || (MPI_T_ERR_CANNOT_INIT..=MPI_T_ERR_PVAR_NO_ATOMIC).contains(&code) {
+        // SAFETY: the caller's variable.
+        unsafe { *class = code };
+        return MPI_SUCCESS;
+    }
+    let Some(native) = A::bound().native.MPI_Error_class else { return MPI_ERR_UNSUPPORTED_OPERATION };
+    let mut found = 0;
+    // SAFETY: one int of ours, and the caller's.
+    unsafe {
+        let answer = A::bound().code_out(native(A::bound().code_in(code), &mut found));
+        if answer == 0 {
+            *class = A::bound().code_out(found);
+        }
+        answer
+    }
+}
+
+/// Writes a name with its length.
+///
+/// # Safety
+/// The buffer holds `MPI_MAX_OBJECT_NAME` characters.
+unsafe fn write_name(name: &CStr, buffer: *mut c_char, length: *mut c_int) -> c_int {
+    let bytes = name.to_bytes_with_nul();
+    // SAFETY: as the caller promises.
+    unsafe {
+        buffer.copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len());
+        *length = bytes.len() as c_int - 1;
+    }
+    MPI_SUCCESS
+}
+
+/// Null handles have names since MPI-4.1 (section 7.8); the libraries are asked for the others.
+macro_rules! names {
+    ($($function:ident $kind:ident $handle:ident $null:ident $name:literal;)*) => {$(
+        pub unsafe extern "C" fn $function<A: Abi>(object: $handle, name: *mut c_char, length: *mut c_int) -> c_int {
+            // SAFETY: the caller's arguments.
+            unsafe {
+                if object == $null {
+                    return write_name($name, name, length);
+                }
+                match A::bound().native.$function {
+                    Some(native) => A::bound().code_out(native($kind::inward::<A>(object), name, length)),
+                    None => MPI_ERR_UNSUPPORTED_OPERATION,
+                }
+            }
+        }
+    )*};
+}
+
+names! {
+    MPI_Comm_get_name Comm MPI_Comm MPI_COMM_NULL c"MPI_COMM_NULL";
+    MPI_Type_get_name Datatype MPI_Datatype MPI_DATATYPE_NULL c"MPI_DATATYPE_NULL";
+    MPI_Win_get_name Win MPI_Win MPI_WIN_NULL c"MPI_WIN_NULL";
+}
+
+/// Value types, index types and the predefined pairs of them.
+const PAIRS: [(MPI_Datatype, MPI_Datatype, MPI_Datatype); 9] = [
+    (MPI_FLOAT, MPI_INT, MPI_FLOAT_INT),
+    (MPI_DOUBLE, MPI_INT, MPI_DOUBLE_INT),
+    (MPI_LONG, MPI_INT, MPI_LONG_INT),
+    (MPI_INT, MPI_INT, MPI_2INT),
+    (MPI_SHORT, MPI_INT, MPI_SHORT_INT),
+    (MPI_LONG_DOUBLE, MPI_INT, MPI_LONG_DOUBLE_INT),
+    (MPI_REAL, MPI_REAL, MPI_2REAL),
+    (MPI_DOUBLE_PRECISION, MPI_DOUBLE_PRECISION, MPI_2DOUBLE_PRECISION),
+    (MPI_INTEGER, MPI_INTEGER, MPI_2INTEGER),
+];
+
+pub unsafe extern "C" fn MPI_Type_get_value_index<A: Abi>(
+    value: MPI_Datatype,
+    index: MPI_Datatype,
+    pair: *mut MPI_Datatype,
+) -> c_int {
+    if value == MPI_DATATYPE_NULL || index == MPI_DATATYPE_NULL {
+        return raise::<A>(MPI_ERR_TYPE);
+    }
+    // SAFETY: the caller's variable.
+    unsafe {
+        if let Some(native) = A::bound().native.MPI_Type_get_value_index {
+            let mut held = <Out<Datatype> as Kind>::enter::<A>(pair, [0, 0]);
+            let argument = <Out<Datatype> as Kind>::native::<A>(&mut held, pair);
+            let code = native(Datatype::inward::<A>(value), Datatype::inward::<A>(index), argument);
+            let code = A::bound().code_out(code);
+            <Out<Datatype> as Kind>::leave::<A>(held, pair, [0, 0], code);
+            return code;
+        }
+        let known = PAIRS.iter().find(|known| known.0 == value && known.1 == index);
+        *pair = known.map_or(MPI_DATATYPE_NULL, |known| known.2);
+    }
+    MPI_SUCCESS
+}
+
+/// An error that is found here: the error handler of MPI_COMM_WORLD hears of it, as for calls without a communicator.
+pub(super) fn raise<A: Abi>(class: c_int) -> c_int {
+    if let Some(call) = A::bound().native.MPI_Comm_call_errhandler {
+        // SAFETY: MPI is running, or the library refuses.
+        unsafe { call(Comm::inward::<A>(MPI_COMM_SELF), A::bound().code_in(class)) };
+    }
+    class
+}
+
+pub unsafe extern "C" fn MPI_Get_hw_resource_info<A: Abi>(info: *mut MPI_Info) -> c_int {
+    let native = &A::bound().native;
+    // A library that knows of no resources says so with an empty object (MPI-5.0, section 9.1.2).
+    let Some(make) = native.MPI_Get_hw_resource_info.or(native.MPI_Info_create) else {
+        return MPI_ERR_UNSUPPORTED_OPERATION;
+    };
+    // SAFETY: the caller's variable.
+    unsafe {
+        let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
+        let code = A::bound().code_out(make(<Out<Info> as Kind>::native::<A>(&mut held, info)));
+        <Out<Info> as Kind>::leave::<A>(held, info, [0, 0], code);
+        code
+    }
+}
+
+/// Asks for the status of one request.
+///
+/// # Safety
+/// A live or null request.
+unsafe fn status_of<A: Abi>(request: MPI_Request, flag: &mut c_int, status: &mut MPI_Status) -> c_int {
+    let Some(native) = A::bound().native.MPI_Request_get_status else { return MPI_ERR_UNSUPPORTED_OPERATION };
+    let mut found = A::status_in(status);
+    // SAFETY: as the caller promises.
+    let code = unsafe { native(Request::inward::<A>(request), flag, &mut found) };
+    if code == 0 && *flag != 0 {
+        *status = Status::outward::<A>(found, *status);
+    }
+    A::bound().code_out(code)
+}
+
+/// Whether a request can complete at all.
+///
+/// # Safety
+/// `requests` has `count` elements.
+unsafe fn requests_of<'a>(requests: *const MPI_Request, count: c_int) -> &'a [MPI_Request] {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: as the caller promises.
+    if count == 0 || requests.is_null() { &[] } else { unsafe { core::slice::from_raw_parts(requests, count) } }
+}
+
+/// The empty status of MPI-5.0, section 3.7.3.
+const EMPTY: MPI_Status =
+    MPI_Status { MPI_SOURCE: MPI_ANY_SOURCE, MPI_TAG: MPI_ANY_TAG, MPI_ERROR: MPI_SUCCESS, MPI_internal: [0; 5] };
+
+pub unsafe extern "C" fn MPI_Request_get_status_all<A: Abi>(
+    count: c_int,
+    requests: *const MPI_Request,
+    flag: *mut c_int,
+    statuses: *mut MPI_Status,
+) -> c_int {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if let Some(native) = A::bound().native.MPI_Request_get_status_all {
+            type Requests = InArray<Request>;
+            type Statuses = OutArrayIf<Status>;
+            let related = [Related::related(count), Related::related(flag)];
+            let mut held = <Requests as Kind>::enter::<A>(requests, related);
+            let mut held_statuses = <Statuses as Kind>::enter::<A>(statuses, related);
+            let code = native(
+                count,
+                <Requests as Kind>::native::<A>(&mut held, requests),
+                flag,
+                <Statuses as Kind>::native::<A>(&mut held_statuses, statuses),
+            );
+            let code = A::bound().code_out(code);
+            <Statuses as Kind>::leave::<A>(held_statuses, statuses, related, code);
+            return code;
+        }
+        let requests = requests_of(requests, count);
+        let mut found = ArrayBuffer::from_fn(requests.len(), |_| EMPTY);
+        *flag = 0;
+        for (index, &request) in requests.iter().enumerate() {
+            let mut done = 0;
+            let code = status_of::<A>(request, &mut done, &mut *found.as_mut_ptr().add(index));
+            if code != 0 || done == 0 {
+                return code;
+            }
+        }
+        *flag = 1;
+        if !statuses.is_null() {
+            statuses.copy_from_nonoverlapping(found.as_mut_ptr(), requests.len());
+        }
+        MPI_SUCCESS
+    }
+}
+
+pub unsafe extern "C" fn MPI_Request_get_status_any<A: Abi>(
+    count: c_int,
+    requests: *const MPI_Request,
+    index: *mut c_int,
+    flag: *mut c_int,
+    status: *mut MPI_Status,
+) -> c_int {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if let Some(native) = A::bound().native.MPI_Request_get_status_any {
+            type Requests = InArray<Request>;
+            type One = OutIf<Status>;
+            let (length, related) = ([Related::related(count), 0], [Related::related(flag), 0]);
+            let mut held = <Requests as Kind>::enter::<A>(requests, length);
+            let mut held_status = <One as Kind>::enter::<A>(status, related);
+            let code = native(
+                count,
+                <Requests as Kind>::native::<A>(&mut held, requests),
+                index,
+                flag,
+                <One as Kind>::native::<A>(&mut held_status, status),
+            );
+            let code = A::bound().code_out(code);
+            <One as Kind>::leave::<A>(held_status, status, related, code);
+            return code;
+        }
+        let (mut active, mut found) = (false, EMPTY);
+        (*index, *flag) = (MPI_UNDEFINED, 0);
+        for (position, &request) in requests_of(requests, count).iter().enumerate() {
+            if request == MPI_REQUEST_NULL {
+                continue;
+            }
+            active = true;
+            let code = status_of::<A>(request, &mut *flag, &mut found);
+            if code != 0 {
+                return code;
+            }
+            if *flag != 0 {
+                *index = position as c_int;
+                break;
+            }
+        }
+        if !active {
+            *flag = 1;
+        }
+        if *flag != 0 && !status.is_null() {
+            *status = found;
+        }
+        MPI_SUCCESS
+    }
+}
+
+pub unsafe extern "C" fn MPI_Request_get_status_some<A: Abi>(
+    count: c_int,
+    requests: *const MPI_Request,
+    out_count: *mut c_int,
+    indices: *mut c_int,
+    statuses: *mut MPI_Status,
+) -> c_int {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if let Some(native) = A::bound().native.MPI_Request_get_status_some {
+            type Requests = InArray<Request>;
+            type Some_ = OutSome<Status>;
+            let related = [Related::related(count), Related::related(out_count)];
+            let mut held = <Requests as Kind>::enter::<A>(requests, related);
+            let mut held_statuses = <Some_ as Kind>::enter::<A>(statuses, related);
+            let code = native(
+                count,
+                <Requests as Kind>::native::<A>(&mut held, requests),
+                out_count,
+                indices,
+                <Some_ as Kind>::native::<A>(&mut held_statuses, statuses),
+            );
+            let code = A::bound().code_out(code);
+            <Some_ as Kind>::leave::<A>(held_statuses, statuses, related, code);
+            return code;
+        }
+        let (mut active, mut done) = (false, 0);
+        for (position, &request) in requests_of(requests, count).iter().enumerate() {
+            if request == MPI_REQUEST_NULL {
+                continue;
+            }
+            active = true;
+            let (mut flag, mut found) = (0, EMPTY);
+            let code = status_of::<A>(request, &mut flag, &mut found);
+            if code != 0 {
+                return code;
+            }
+            if flag != 0 {
+                *indices.add(done) = position as c_int;
+                if !statuses.is_null() {
+                    *statuses.add(done) = found;
+                }
+                done += 1;
+            }
+        }
+        *out_count = if active { done as c_int } else { MPI_UNDEFINED };
+        MPI_SUCCESS
+    }
+}
+
+/// Numbers of what a library without events has none of.
+macro_rules! none_of_them {
+    ($($function:ident($($parameter:ident),*);)*) => {$(
+        pub unsafe extern "C" fn $function<A: Abi>($($parameter: c_int,)* number: *mut c_int) -> c_int {
+            match A::bound().native.$function {
+                // SAFETY: the caller's arguments.
+                Some(native) => A::bound().code_out(unsafe { native($($parameter,)* number) }),
+                None => {
+                    // SAFETY: the caller's variable.
+                    unsafe { *number = 0 };
+                    MPI_SUCCESS
+                }
+            }
+        }
+    )*};
+}
+
+none_of_them! {
+    MPI_T_event_get_num();
+    MPI_T_source_get_num();
+    MPI_T_category_get_num_events(category);
+}
+
+/// `MPI_Info_get_string` out of `MPI_Info_get`, which truncates without saying so.
+pub unsafe extern "C" fn MPI_Info_get_string<A: Abi>(
+    info: MPI_Info,
+    key: *const c_char,
+    room: *mut c_int,
+    value: *mut c_char,
+    flag: *mut c_int,
+) -> c_int {
+    let native = &A::bound().native;
+    let info = Info::inward::<A>(info);
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if let Some(get) = native.MPI_Info_get_string {
+            return A::bound().code_out(get(info, key, room, value, flag));
+        }
+        let (Some(measure), Some(get)) = (native.MPI_Info_get_valuelen, native.MPI_Info_get) else {
+            return MPI_ERR_UNSUPPORTED_OPERATION;
+        };
+        let mut length = 0;
+        let code = measure(info, key, &mut length, flag);
+        if code != 0 || *flag == 0 {
+            return A::bound().code_out(code);
+        }
+        let asked = *room;
+        // The length that is told counts the NUL at the end.
+        *room = length + 1;
+        if asked <= 0 {
+            return MPI_SUCCESS;
+        }
+        A::bound().code_out(get(info, key, asked - 1, value, flag))
+    }
+}
+
+pub unsafe extern "C" fn MPI_Info_create_env<A: Abi>(
+    argc: c_int,
+    argv: *mut *mut *mut c_char,
+    info: *mut MPI_Info,
+) -> c_int {
+    let native = &A::bound().native;
+    // SAFETY: the caller's variables.
+    unsafe {
+        let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
+        let argument = <Out<Info> as Kind>::native::<A>(&mut held, info);
+        let code = match (native.MPI_Info_create_env, native.MPI_Info_dup) {
+            (Some(create), _) => create(argc, argv, argument),
+            (None, Some(duplicate)) => duplicate(Info::inward::<A>(MPI_INFO_ENV), argument),
+            (None, None) => return MPI_ERR_UNSUPPORTED_OPERATION,
+        };
+        let code = A::bound().code_out(code);
+        <Out<Info> as Kind>::leave::<A>(held, info, [0, 0], code);
+        code
+    }
+}
+
+/// Without `MPI_Comm_idup_with_info` the new communicator gets no hints, which a library may ignore in any case.
+pub unsafe extern "C" fn MPI_Comm_idup_with_info<A: Abi>(
+    comm: MPI_Comm,
+    info: MPI_Info,
+    made: *mut MPI_Comm,
+    request: *mut MPI_Request,
+) -> c_int {
+    let native = &A::bound().native;
+    let comm = Comm::inward::<A>(comm);
+    // SAFETY: the caller's variables.
+    unsafe {
+        let mut held = <Late<Comm> as Kind>::enter::<A>(made, [0, 0]);
+        let mut held_request = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
+        let made_argument = <Late<Comm> as Kind>::native::<A>(&mut held, made);
+        let request_argument = <Out<Request> as Kind>::native::<A>(&mut held_request, request);
+        let code = match (native.MPI_Comm_idup_with_info, native.MPI_Comm_idup) {
+            (Some(with_info), _) => with_info(comm, Info::inward::<A>(info), made_argument, request_argument),
+            (None, Some(plain)) => plain(comm, made_argument, request_argument),
+            (None, None) => return MPI_ERR_UNSUPPORTED_OPERATION,
+        };
+        let code = A::bound().code_out(code);
+        <Late<Comm> as Kind>::leave::<A>(held, made, [0, 0], code);
+        <Out<Request> as Kind>::leave::<A>(held_request, request, [0, 0], code);
+        code
+    }
+}

@@ -1,0 +1,40 @@
+//! Functions that no combination of kinds can do, written by hand: one file per reason.
+//!
+//! Each has the name and the standard-ABI signature of its function and is generic over the native ABI. Inside,
+//! arguments are translated by the same kinds as everywhere.
+
+mod abi_query;
+mod alltoallw;
+mod attributes;
+mod buffers;
+mod contents;
+mod error_handlers;
+mod error_removal;
+mod events;
+mod fallbacks;
+mod generalized;
+mod integers;
+mod interned;
+mod large;
+mod operations;
+mod pure;
+mod spawn;
+mod thunk;
+mod tool;
+
+pub use abi_query::*;
+pub use alltoallw::*;
+pub use attributes::*;
+pub use buffers::*;
+pub use contents::*;
+pub use error_handlers::*;
+pub use error_removal::*;
+pub use events::*;
+pub use fallbacks::*;
+pub use generalized::*;
+pub use integers::*;
+pub use large::*;
+pub use operations::*;
+pub use pure::*;
+pub use spawn::*;
+pub use tool::*;
