@@ -41,7 +41,8 @@ fn choose() -> Result<&'static FnTable, String> {
         .ok_or_else(|| format!("{ANYMPI}={selection} asks for no MPI, but the program calls it"))?;
     let mpi = registry.open(&candidate, Visibility::Isolated).map_err(|error| error.to_string())?;
     if env::var(ANYMPI_VERBOSE).is_ok_and(|value| value != "0") {
-        let why = asked.map_or_else(|| format!("found by {}", candidate.found_by), |value| format!("{ANYMPI}={value}"));
+        let why = asked
+            .map_or_else(|| format!("found by {}", candidate.found_by), |value| format!("{ANYMPI}={value}"));
         eprintln!("anympi: {} through the backend {}, {why}", mpi.info().summary(), candidate.backend);
     }
     let table = mpi.table();

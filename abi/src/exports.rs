@@ -1,7 +1,7 @@
 //! The exported symbols. Each jumps through the table; until the first call the table is one that chooses a library.
 
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use anympi::kinds::*;
 use anympi::{FnTable, mpi_functions};

@@ -2,7 +2,9 @@
 
 use core::ffi::c_int;
 
-use crate::abi::{MPI_CART, MPI_DIST_GRAPH, MPI_ERR_TOPOLOGY, MPI_ERR_UNSUPPORTED_OPERATION, MPI_GRAPH, MPI_ROOT};
+use crate::abi::{
+    MPI_CART, MPI_DIST_GRAPH, MPI_ERR_TOPOLOGY, MPI_ERR_UNSUPPORTED_OPERATION, MPI_GRAPH, MPI_ROOT,
+};
 use crate::family::Abi;
 use crate::kinds::{Scalar, Topology};
 

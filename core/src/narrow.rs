@@ -4,12 +4,12 @@
 //! stay, counts shrink, arrays of counts are copied, results are widened afterwards. The type of the twin's parameter
 //! decides, so that a count that the twin takes as an address stays one.
 
-use core::ffi::c_int;
 use crate::abi::{MPI_ERR_VALUE_TOO_LARGE, MPI_IN_PLACE, MPI_Request};
 use crate::attachments::Kept;
 use crate::family::Abi;
 use crate::kinds::*;
 use crate::lengths::{group_lengths, neighbour_lengths, root_length};
+use core::ffi::c_int;
 
 /// A whole number that may or may not fit an int.
 pub trait Whole: Copy + TryInto<c_int> + 'static {}
@@ -71,10 +71,42 @@ macro_rules! same {
 }
 
 same!(
-    Comm, Datatype, Op, Request, Group, Win, Session, Message, Info, File, Rank, Tag, Int, Offset, Order, Assert,
-    Buffer, ConstBuffer, AttachBuffer, OutBuffer, Address, Chars, OutInt, Out<Status>, Out<Datatype>, Out<Win>, Out<Message>,
-    In<Status>, InOut<Status>, InOut<Message>, InArray<Datatype>, InArray<Distribution>,
-    InArray<DistributionArgument>, Ints, Callback, OutChars,
+    Comm,
+    Datatype,
+    Op,
+    Request,
+    Group,
+    Win,
+    Session,
+    Message,
+    Info,
+    File,
+    Rank,
+    Tag,
+    Int,
+    Offset,
+    Order,
+    Assert,
+    Buffer,
+    ConstBuffer,
+    AttachBuffer,
+    OutBuffer,
+    Address,
+    Chars,
+    OutInt,
+    Out<Status>,
+    Out<Datatype>,
+    Out<Win>,
+    Out<Message>,
+    In<Status>,
+    InOut<Status>,
+    InOut<Message>,
+    InArray<Datatype>,
+    InArray<Distribution>,
+    InArray<DistributionArgument>,
+    Ints,
+    Callback,
+    OutChars,
 );
 
 impl Narrow for Out<Request> {

@@ -47,7 +47,8 @@ impl Backend for OpenMpiBackend {
             .map(|&(value, symbol)| (value, library.symbol(symbol).expose_provenance()))
             .filter(|&(_, address)| address != 0)
             .collect();
-        let bound = OpenMpi::slot().fill(Bound::new(native, &predefined, Weights { unweighted: 2, empty: 3 }));
+        let bound =
+            OpenMpi::slot().fill(Bound::new(native, &predefined, Weights { unweighted: 2, empty: 3 }));
         let bound =
             bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::OpenMpi })?;
         let table = FnTable::translated::<OpenMpi>(&bound.native);

@@ -105,7 +105,12 @@ fn statuses_argument<A: Abi>(held: &mut ArrayBuffer<A::Status>, outer: *mut MPI_
 ///
 /// # Safety
 /// The caller's array has that many elements.
-unsafe fn hand_over<A: Abi>(held: &ArrayBuffer<A::Status>, outer: *mut MPI_Status, length: usize, code: c_int) {
+unsafe fn hand_over<A: Abi>(
+    held: &ArrayBuffer<A::Status>,
+    outer: *mut MPI_Status,
+    length: usize,
+    code: c_int,
+) {
     for (index, native) in held.as_slice().iter().take(length).enumerate() {
         // SAFETY: as the caller promises.
         let slot = unsafe { &mut *outer.add(index) };

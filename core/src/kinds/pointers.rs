@@ -33,7 +33,32 @@ macro_rules! plain_pointees {
     ($($kind:ident),*) => {$( impl Pointee for $kind {} )*};
 }
 
-plain_pointees!(Comm, Datatype, Op, Errhandler, Group, Win, Session, Message, Info, File, Rank, Tag, Thread, ErrorCode, Keyval, Combiner, Comparison, Topology, FileMode, ToolSourceOrder, Verbosity, Bind, Scope, PvarClass);
+plain_pointees!(
+    Comm,
+    Datatype,
+    Op,
+    Errhandler,
+    Group,
+    Win,
+    Session,
+    Message,
+    Info,
+    File,
+    Rank,
+    Tag,
+    Thread,
+    ErrorCode,
+    Keyval,
+    Combiner,
+    Comparison,
+    Topology,
+    FileMode,
+    ToolSourceOrder,
+    Verbosity,
+    Bind,
+    Scope,
+    PvarClass
+);
 
 impl Pointee for Request {
     #[inline]
@@ -161,7 +186,6 @@ impl<K: Pointee> Kind for In<K> {
         if outer.is_null() { K::null::<A>() } else { held.as_ptr() }
     }
 }
-
 
 /// A handle that the library may write after the call has returned, when the operation completes.
 ///

@@ -4,7 +4,9 @@ use core::ffi::{c_char, c_int, c_void};
 
 use super::{Kind, Relations};
 use crate::abi::*;
-use crate::family::{Abi, argument_in, bits_in, bits_out, buffer_in, thread_in, thread_out, value_in, value_out};
+use crate::family::{
+    Abi, argument_in, bits_in, bits_out, buffer_in, thread_in, thread_out, value_in, value_out,
+};
 
 /// A value that crosses by itself, in either direction; `Out`, `InOut` and the arrays are made of it.
 pub trait Scalar {

@@ -8,9 +8,9 @@ use core::ffi::{c_int, c_void};
 use crate::abi::*;
 use crate::attachments::{self, Kept};
 use crate::family::{Abi, buffer_in};
+use crate::kinds::{Comm, Datatype, Info, Kind, Out, Request, Scalar};
 use crate::lengths::{Lengths, group_lengths, neighbour_lengths};
 use crate::narrow::{Array, Fit};
-use crate::kinds::{Comm, Datatype, Info, Kind, Out, Request, Scalar};
 
 /// The translated array of datatypes, empty where it is not read.
 ///
@@ -34,7 +34,12 @@ unsafe fn both<A: Abi>(
 ) -> (Vec<A::Handle>, Vec<A::Handle>) {
     let in_place = sendbuf == MPI_IN_PLACE.cast_const();
     // SAFETY: as the caller promises.
-    unsafe { (types::<A>(sendtypes, if in_place { 0 } else { lengths.send }), types::<A>(recvtypes, lengths.receive)) }
+    unsafe {
+        (
+            types::<A>(sendtypes, if in_place { 0 } else { lengths.send }),
+            types::<A>(recvtypes, lengths.receive),
+        )
+    }
 }
 
 /// The argument for an array: null where it is not read.

@@ -8,7 +8,8 @@ use crate::abi::*;
 use crate::family::{Abi, value_out};
 use crate::kinds::{Comm, Datatype, Keyval, Kind, Out, Scalar, Win};
 
-type CopyFunction<H> = unsafe extern "C" fn(H, c_int, *mut c_void, *mut c_void, *mut c_void, *mut c_int) -> c_int;
+type CopyFunction<H> =
+    unsafe extern "C" fn(H, c_int, *mut c_void, *mut c_void, *mut c_void, *mut c_int) -> c_int;
 type DeleteFunction<H> = unsafe extern "C" fn(H, c_int, *mut c_void, *mut c_void) -> c_int;
 
 /// What a keyval was made of. It lives as long as the process: objects may hold attributes after the keyval was freed.

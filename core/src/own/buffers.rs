@@ -45,8 +45,7 @@ unsafe fn attach<A: Abi>(owner: Owner, buffer: *mut c_void, size: MPI_Count) -> 
         drop(known);
         return raise::<A>(MPI_ERR_BUFFER);
     }
-    let mut automatic =
-        (buffer == MPI_BUFFER_AUTOMATIC).then(|| Box::new_uninit_slice(AUTOMATIC_SIZE));
+    let mut automatic = (buffer == MPI_BUFFER_AUTOMATIC).then(|| Box::new_uninit_slice(AUTOMATIC_SIZE));
     let (start, size) = match &mut automatic {
         Some(memory) => (memory.as_mut_ptr().cast(), AUTOMATIC_SIZE as c_int),
         None => (buffer, c_int::try_from(size).unwrap_or(c_int::MAX)),

@@ -171,7 +171,9 @@ pub unsafe extern "C" fn MPI_Type_get_contents_c<A: Abi>(
     let datatype = Datatype::inward::<A>(datatype);
     // SAFETY: the caller's arguments; the array of datatypes is ours.
     unsafe {
-        let Some(ask) = A::bound().native.MPI_Type_get_envelope_c else { return MPI_ERR_UNSUPPORTED_OPERATION };
+        let Some(ask) = A::bound().native.MPI_Type_get_envelope_c else {
+            return MPI_ERR_UNSUPPORTED_OPERATION;
+        };
         let (mut counts, mut combiner) = ([0; 4], 0);
         let [a, b, c, d] = &mut counts;
         let code = ask(datatype, a, b, c, d, &mut combiner);

@@ -23,11 +23,21 @@ struct Callback<F> {
 /// The user's handler of dropped events, for each registration.
 static DROPPED: LazyLock<Mutex<HashMap<usize, DroppedCallback>>> = LazyLock::new(Mutex::default);
 
-unsafe extern "C" fn event<A: Abi>(instance: *mut c_void, registration: *mut c_void, safety: c_int, data: *mut c_void) {
+unsafe extern "C" fn event<A: Abi>(
+    instance: *mut c_void,
+    registration: *mut c_void,
+    safety: c_int,
+    data: *mut c_void,
+) {
     // SAFETY: `data` is what `MPI_T_event_register_callback` gave the library.
     unsafe {
         let callback = &*data.cast::<Callback<EventCallback>>();
-        (callback.function)(instance, registration, ToolCbSafety::outward::<A>(safety, 0), callback.user_data);
+        (callback.function)(
+            instance,
+            registration,
+            ToolCbSafety::outward::<A>(safety, 0),
+            callback.user_data,
+        );
     }
 }
 
@@ -66,7 +76,9 @@ pub unsafe extern "C" fn MPI_T_event_register_callback<A: Abi>(
     user_data: *mut c_void,
     function: *const c_void,
 ) -> c_int {
-    let Some(native) = A::bound().native.MPI_T_event_register_callback else { return MPI_T_ERR_NOT_SUPPORTED };
+    let Some(native) = A::bound().native.MPI_T_event_register_callback else {
+        return MPI_T_ERR_NOT_SUPPORTED;
+    };
     let (safety, info) = (ToolCbSafety::inward::<A>(safety), Info::inward::<A>(info));
     // SAFETY: the caller's arguments; the function has the signature of an event callback.
     unsafe {
@@ -106,7 +118,9 @@ pub unsafe extern "C" fn MPI_T_event_set_dropped_handler<A: Abi>(
     registration: *mut c_void,
     function: *const c_void,
 ) -> c_int {
-    let Some(native) = A::bound().native.MPI_T_event_set_dropped_handler else { return MPI_T_ERR_NOT_SUPPORTED };
+    let Some(native) = A::bound().native.MPI_T_event_set_dropped_handler else {
+        return MPI_T_ERR_NOT_SUPPORTED;
+    };
     // SAFETY: the function has the signature of a handler of dropped events.
     let function = unsafe { core::mem::transmute::<*const c_void, Option<DroppedCallback>>(function) };
     let mut known = DROPPED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +158,11 @@ pub unsafe extern "C" fn MPI_T_event_get_info<A: Abi>(
     let Some(native) = A::bound().native.MPI_T_event_get_info else { return MPI_T_ERR_INVALID_INDEX };
     // SAFETY: the caller's arguments; the array of datatypes has as many elements as the caller says.
     unsafe {
-        let room = if datatypes.is_null() || elements.is_null() { 0 } else { usize::try_from(*elements).unwrap_or(0) };
+        let room = if datatypes.is_null() || elements.is_null() {
+            0
+        } else {
+            usize::try_from(*elements).unwrap_or(0)
+        };
         let mut natives = ArrayBuffer::from_fn(room, |_| Datatype::inward::<A>(MPI_DATATYPE_NULL));
         let mut held_verbosity = <Out<Verbosity> as Kind>::enter::<A>(verbosity, [0, 0]);
         let mut held_info = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);

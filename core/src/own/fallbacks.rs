@@ -9,7 +9,9 @@ use crate::kinds::*;
 
 pub unsafe extern "C" fn MPI_Error_class<A: Abi>(code: c_int, class: *mut c_int) -> c_int {
     // The standard's classes are their own class, also those that a library does not know.
-    if (0..ERROR_CLASSES as c_int).contains(&code) || (MPI_T_ERR_CANNOT_INIT..=MPI_T_ERR_PVAR_NO_ATOMIC).contains(&code) {
+    if (0..ERROR_CLASSES as c_int).contains(&code)
+        || (MPI_T_ERR_CANNOT_INIT..=MPI_T_ERR_PVAR_NO_ATOMIC).contains(&code)
+    {
         // SAFETY: the caller's variable.
         unsafe { *class = code };
         return MPI_SUCCESS;
@@ -147,12 +149,20 @@ unsafe fn status_of<A: Abi>(request: MPI_Request, flag: &mut c_int, status: &mut
 unsafe fn requests_of<'a>(requests: *const MPI_Request, count: c_int) -> &'a [MPI_Request] {
     let count = usize::try_from(count).unwrap_or(0);
     // SAFETY: as the caller promises.
-    if count == 0 || requests.is_null() { &[] } else { unsafe { core::slice::from_raw_parts(requests, count) } }
+    if count == 0 || requests.is_null() {
+        &[]
+    } else {
+        unsafe { core::slice::from_raw_parts(requests, count) }
+    }
 }
 
 /// The empty status of MPI-5.0, section 3.7.3.
-const EMPTY: MPI_Status =
-    MPI_Status { MPI_SOURCE: MPI_ANY_SOURCE, MPI_TAG: MPI_ANY_TAG, MPI_ERROR: MPI_SUCCESS, MPI_internal: [0; 5] };
+const EMPTY: MPI_Status = MPI_Status {
+    MPI_SOURCE: MPI_ANY_SOURCE,
+    MPI_TAG: MPI_ANY_TAG,
+    MPI_ERROR: MPI_SUCCESS,
+    MPI_internal: [0; 5],
+};
 
 pub unsafe extern "C" fn MPI_Request_get_status_all<A: Abi>(
     count: c_int,

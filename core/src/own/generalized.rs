@@ -91,7 +91,11 @@ struct Representation<C> {
     extra_state: *mut c_void,
 }
 
-unsafe extern "C" fn extent<A: Abi, C>(datatype: A::Handle, extent: *mut MPI_Aint, state: *mut c_void) -> c_int {
+unsafe extern "C" fn extent<A: Abi, C>(
+    datatype: A::Handle,
+    extent: *mut MPI_Aint,
+    state: *mut c_void,
+) -> c_int {
     // SAFETY: `state` is what the representation was registered with.
     unsafe {
         let representation = &*state.cast::<Representation<C>>();
@@ -166,7 +170,9 @@ pub unsafe extern "C" fn MPI_Register_datarep<A: Abi>(
 ) -> c_int {
     match A::bound().native.MPI_Register_datarep {
         // SAFETY: the caller's arguments.
-        Some(native) => unsafe { register::<A, c_int, c_int>(native, name, read, write, extent, extra_state) },
+        Some(native) => unsafe {
+            register::<A, c_int, c_int>(native, name, read, write, extent, extra_state)
+        },
         None => MPI_ERR_UNSUPPORTED_OPERATION,
     }
 }
@@ -182,8 +188,12 @@ pub unsafe extern "C" fn MPI_Register_datarep_c<A: Abi>(
     // SAFETY: the caller's arguments; a library without large counts calls with ints, which are widened.
     unsafe {
         match (native.MPI_Register_datarep_c, native.MPI_Register_datarep) {
-            (Some(large), _) => register::<A, MPI_Count, MPI_Count>(large, name, read, write, extent, extra_state),
-            (None, Some(small)) => register::<A, c_int, MPI_Count>(small, name, read, write, extent, extra_state),
+            (Some(large), _) => {
+                register::<A, MPI_Count, MPI_Count>(large, name, read, write, extent, extra_state)
+            }
+            (None, Some(small)) => {
+                register::<A, c_int, MPI_Count>(small, name, read, write, extent, extra_state)
+            }
             (None, None) => MPI_ERR_UNSUPPORTED_OPERATION,
         }
     }

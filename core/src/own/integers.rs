@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn every_handle_comes_back() {
-        for bits in [MPI_COMM_WORLD.0, MPI_COMM_NULL.0, 0x8400_0001, 0x4400_0000, 0x7fff_1234_5670, 0x5555_0000_1000] {
+        for bits in
+            [MPI_COMM_WORLD.0, MPI_COMM_NULL.0, 0x8400_0001, 0x4400_0000, 0x7fff_1234_5670, 0x5555_0000_1000]
+        {
             let number = to_int(MPI_Comm(bits));
             assert_eq!(from_int::<MPI_Comm>(number), MPI_Comm(bits), "{bits:#x}");
             assert_eq!(to_int(MPI_Comm(bits)), number);

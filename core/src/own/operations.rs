@@ -46,13 +46,18 @@ unsafe fn create<A: Abi>(
     // SAFETY: the caller's arguments, with a function that the library may call.
     unsafe {
         let mut held = <Out<Op> as Kind>::enter::<A>(op, [0, 0]);
-        let code = A::bound().code_out(native(function, commute, <Out<Op> as Kind>::native::<A>(&mut held, op)));
+        let code =
+            A::bound().code_out(native(function, commute, <Out<Op> as Kind>::native::<A>(&mut held, op)));
         <Out<Op> as Kind>::leave::<A>(held, op, [0, 0], code);
         code
     }
 }
 
-pub unsafe extern "C" fn MPI_Op_create<A: Abi>(function: *const c_void, commute: c_int, op: *mut MPI_Op) -> c_int {
+pub unsafe extern "C" fn MPI_Op_create<A: Abi>(
+    function: *const c_void,
+    commute: c_int,
+    op: *mut MPI_Op,
+) -> c_int {
     match A::bound().native.MPI_Op_create {
         // SAFETY: the caller's arguments.
         Some(native) => unsafe {
@@ -62,7 +67,11 @@ pub unsafe extern "C" fn MPI_Op_create<A: Abi>(function: *const c_void, commute:
     }
 }
 
-pub unsafe extern "C" fn MPI_Op_create_c<A: Abi>(function: *const c_void, commute: c_int, op: *mut MPI_Op) -> c_int {
+pub unsafe extern "C" fn MPI_Op_create_c<A: Abi>(
+    function: *const c_void,
+    commute: c_int,
+    op: *mut MPI_Op,
+) -> c_int {
     let native = &A::bound().native;
     // A library without large counts calls with an int, which the user's function gets widened.
     let (native, handler) = match (native.MPI_Op_create_c, native.MPI_Op_create) {

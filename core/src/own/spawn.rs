@@ -48,7 +48,16 @@ pub unsafe extern "C" fn MPI_Comm_spawn<A: Abi>(
         let parent = Comm::inward::<A>(comm);
         let mut held = <Out<Comm> as Kind>::enter::<A>(intercomm, [0, 0]);
         let argument = <Out<Comm> as Kind>::native::<A>(&mut held, intercomm);
-        let code = native(command, argv, maxprocs, Info::inward::<A>(info), A::rank_in(root), parent, argument, codes);
+        let code = native(
+            command,
+            argv,
+            maxprocs,
+            Info::inward::<A>(info),
+            A::rank_in(root),
+            parent,
+            argument,
+            codes,
+        );
         let code = A::bound().code_out(code);
         if is_root::<A>(parent, root) && (code == 0 || code == MPI_ERR_SPAWN) {
             translate_codes::<A>(codes, usize::try_from(maxprocs).unwrap_or(0));
@@ -70,7 +79,9 @@ pub unsafe extern "C" fn MPI_Comm_spawn_multiple<A: Abi>(
     intercomm: *mut MPI_Comm,
     codes: *mut c_int,
 ) -> c_int {
-    let Some(native) = A::bound().native.MPI_Comm_spawn_multiple else { return MPI_ERR_UNSUPPORTED_OPERATION };
+    let Some(native) = A::bound().native.MPI_Comm_spawn_multiple else {
+        return MPI_ERR_UNSUPPORTED_OPERATION;
+    };
     // SAFETY: the caller's arguments; the arrays are read at the root only.
     unsafe {
         let parent = Comm::inward::<A>(comm);

@@ -20,7 +20,11 @@ pub enum ContextArgument {
 
 /// A function that calls `handler` with the caller's arguments and `context`; `None` if the system refuses memory
 /// that can be executed.
-pub fn thunk(handler: *const c_void, context: *const c_void, place: ContextArgument) -> Option<*const c_void> {
+pub fn thunk(
+    handler: *const c_void,
+    context: *const c_void,
+    place: ContextArgument,
+) -> Option<*const c_void> {
     static THUNKS: Interned<(usize, usize, ContextArgument), usize> = Interned::new();
     let key = (handler.expose_provenance(), context.expose_provenance(), place);
     let address = THUNKS.get(key, |&(handler, context, place)| write(&code(handler, context, place)));
@@ -145,7 +149,8 @@ mod tests {
             let pointer = core::ptr::without_provenance(context);
             let made = thunk(five as *const c_void, pointer, ContextArgument::Fifth).unwrap();
             // SAFETY: a thunk of a function with four arguments and a context.
-            let call: unsafe extern "C" fn(usize, usize, usize, usize) -> usize = unsafe { std::mem::transmute(made) };
+            let call: unsafe extern "C" fn(usize, usize, usize, usize) -> usize =
+                unsafe { std::mem::transmute(made) };
             // SAFETY: as above.
             assert_eq!(unsafe { call(1, 2, 3, 4) }, 4321 + context);
             let made = thunk(three as *const c_void, pointer, ContextArgument::Third).unwrap();
@@ -159,13 +164,15 @@ mod tests {
     #[test]
     fn equal_contexts_share_a_thunk_and_many_fit() {
         let make = |context: usize| {
-            thunk(five as *const c_void, core::ptr::without_provenance(context), ContextArgument::Fifth).unwrap()
+            thunk(five as *const c_void, core::ptr::without_provenance(context), ContextArgument::Fifth)
+                .unwrap()
         };
         let all: Vec<_> = (1_000_000..1_002_000).map(make).collect();
         assert_eq!(make(1_000_000), all[0]);
         for (index, &made) in all.iter().enumerate() {
             // SAFETY: a thunk of a function with four arguments and a context.
-            let call: unsafe extern "C" fn(usize, usize, usize, usize) -> usize = unsafe { std::mem::transmute(made) };
+            let call: unsafe extern "C" fn(usize, usize, usize, usize) -> usize =
+                unsafe { std::mem::transmute(made) };
             // SAFETY: as above.
             assert_eq!(unsafe { call(0, 0, 0, 0) }, 1_000_000 + index);
         }

@@ -4,7 +4,9 @@ use core::ffi::{c_int, c_void};
 
 use crate::abi::*;
 use crate::family::{Abi, value_out};
-use crate::kinds::{Comm, Datatype, Errhandler, File, Group, Info, Message, Op, Request, Scalar, Session, Win};
+use crate::kinds::{
+    Comm, Datatype, Errhandler, File, Group, Info, Message, Op, Request, Scalar, Session, Win,
+};
 
 /// Room for one native handle of any class.
 pub(super) type Room = [usize; 1];
