@@ -19,7 +19,11 @@ mod lengths;
 mod list;
 mod loader;
 mod narrow;
-#[expect(non_snake_case, reason = "MPI's own names")]
+#[expect(
+    non_snake_case,
+    clippy::extra_unused_type_parameters,
+    reason = "MPI's own names and signatures, and one form for all functions of the table"
+)]
 mod own;
 mod registry;
 mod search;

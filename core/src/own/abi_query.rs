@@ -110,8 +110,11 @@ pub unsafe extern "C" fn MPI_Abi_set_fortran_info<A: Abi>(_info: MPI_Info) -> c_
     MPI_ERR_ABI
 }
 
-/// Fortran's true and false, once somebody has told them: size, true, false.
-static BOOLEANS: Mutex<Option<(usize, [u8; 16], [u8; 16])>> = Mutex::new(None);
+/// Size of a logical, its true and its false.
+type Booleans = (usize, [u8; 16], [u8; 16]);
+
+/// Fortran's true and false, once somebody has told them.
+static BOOLEANS: Mutex<Option<Booleans>> = Mutex::new(None);
 
 fn logical_size(size: c_int) -> Option<usize> {
     usize::try_from(size).ok().filter(|size| matches!(size, 1 | 2 | 4 | 8 | 16))

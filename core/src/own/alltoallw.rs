@@ -99,7 +99,6 @@ macro_rules! twin {
 
 macro_rules! alltoallw {
     ($($name:ident $lengths:ident $count:ty, $displacement:ty $(, $small:ident)?;)*) => {$(
-        #[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
         pub unsafe extern "C" fn $name<A: Abi>(
             sendbuf: *const c_void,
             sendcounts: *const $count,
@@ -141,7 +140,6 @@ macro_rules! alltoallw {
 
 macro_rules! alltoallw_with_request {
     ($($name:ident $lengths:ident $count:ty, $displacement:ty, ($($info:ident)?) $(, $small:ident)?;)*) => {$(
-        #[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
         pub unsafe extern "C" fn $name<A: Abi>(
             sendbuf: *const c_void,
             sendcounts: *const $count,

@@ -140,7 +140,6 @@ pub unsafe extern "C" fn MPI_Type_get_envelope_c<A: Abi>(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
 pub unsafe extern "C" fn MPI_Type_get_contents_c<A: Abi>(
     datatype: MPI_Datatype,
     max_integers: MPI_Count,

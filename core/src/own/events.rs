@@ -140,7 +140,6 @@ pub unsafe extern "C" fn MPI_T_event_set_dropped_handler<A: Abi>(
     A::bound().code_out(unsafe { native(registration, handler) })
 }
 
-#[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
 pub unsafe extern "C" fn MPI_T_event_get_info<A: Abi>(
     index: c_int,
     name: *mut c_char,

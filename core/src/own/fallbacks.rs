@@ -148,10 +148,10 @@ unsafe fn status_of<A: Abi>(request: MPI_Request, flag: &mut c_int, status: &mut
 /// `requests` has `count` elements.
 unsafe fn requests_of<'a>(requests: *const MPI_Request, count: c_int) -> &'a [MPI_Request] {
     let count = usize::try_from(count).unwrap_or(0);
-    // SAFETY: as the caller promises.
     if count == 0 || requests.is_null() {
         &[]
     } else {
+        // SAFETY: as the caller promises.
         unsafe { core::slice::from_raw_parts(requests, count) }
     }
 }

@@ -31,7 +31,6 @@ unsafe fn is_root<A: Abi>(comm: A::Handle, root: c_int) -> bool {
     code == Some(0) && rank == root
 }
 
-#[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
 pub unsafe extern "C" fn MPI_Comm_spawn<A: Abi>(
     command: *const c_char,
     argv: *mut *mut *mut c_char,
@@ -67,7 +66,6 @@ pub unsafe extern "C" fn MPI_Comm_spawn<A: Abi>(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "MPI's own signature")]
 pub unsafe extern "C" fn MPI_Comm_spawn_multiple<A: Abi>(
     count: c_int,
     commands: *mut *mut *mut c_char,
