@@ -11,7 +11,12 @@ pub fn mend(image: &Image, table: FnTable) -> FnTable {
         return table;
     }
     match LibraryInfo::of("abi", image.clone(), &table).release {
-        Some((2021, ..=18, _)) => mend_draft_errhandlers(table),
+        Some((2021, ..=18, _)) => {
+            let mut table = mend_draft_errhandlers(table);
+            // Its predefined handles have the numbers of its own ABI.
+            anympi_core::answer_integers(&mut table);
+            table
+        }
         _ => table,
     }
 }

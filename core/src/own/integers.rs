@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::interned::Interned;
 use crate::abi::*;
 use crate::family::Abi;
+use crate::table::FnTable;
 
 /// The pointers that have numbers, in the order of their numbers.
 static POINTERS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
@@ -40,7 +41,21 @@ fn from_int<H: Handle>(number: c_int) -> H {
 }
 
 macro_rules! integers {
-    ($($to:ident $from:ident $handle:ident;)*) => {$(
+    ($($to:ident $from:ident $handle:ident;)*) => {
+        /// Answers these functions here instead of in the library: for one that gets them wrong.
+        pub fn answer_integers(table: &mut FnTable) {
+            $(
+                unsafe extern "C" fn $to(handle: $handle) -> c_int {
+                    to_int(handle)
+                }
+                unsafe extern "C" fn $from(number: c_int) -> $handle {
+                    from_int(number)
+                }
+                table.$to = $to;
+                table.$from = $from;
+            )*
+        }
+    $(
         pub unsafe extern "C" fn $to<A: Abi>(handle: $handle) -> c_int {
             to_int(handle)
         }

@@ -1,8 +1,10 @@
 //! The list of behaviours, by chapter of the standard.
 
+mod callbacks;
 mod collectives;
 mod communicators;
 mod errors;
+mod large;
 mod life;
 mod point_to_point;
 mod threads;
@@ -35,5 +37,8 @@ behaviours! {
         gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
     communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null;
     errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate;
+    callbacks: own_operations, own_error_handlers, attributes_and_keyvals, predefined_attributes;
+    large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
+        handles_have_integers;
     threads: many_threads_exchange;
 }
