@@ -8,6 +8,12 @@ use anympi::{FnTable, mpi_functions};
 
 use crate::choice;
 
+/// Marks this library for those who look for an MPI to put below it.
+// SAFETY: a name that nobody else uses.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals, reason = "a symbol of C")]
+static anympi_library: u8 = 1;
+
 /// The table in use.
 static TABLE: AtomicPtr<FnTable> = AtomicPtr::new((&raw const FIRST_CALL).cast_mut());
 

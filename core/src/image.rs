@@ -87,6 +87,9 @@ pub enum InspectError {
     /// It exports no `MPI_Init`.
     #[error("is a shared library, but no MPI library: it exports no MPI_Init")]
     NotMpi,
+    /// It is the library of this project that offers the standard ABI over another MPI.
+    #[error("is anympi's own library, which needs another MPI below it")]
+    OurOwn,
     /// It exports `MPI_Init`, but nothing that tells its ABI.
     #[error("is an MPI library whose ABI is not known")]
     UnknownAbi,
@@ -141,6 +144,7 @@ struct Marks {
     mpich: bool,
     standard: bool,
     fortran_converters: bool,
+    our_own: bool,
 }
 
 impl Marks {
@@ -151,6 +155,7 @@ impl Marks {
             b"I_MPI_Check_image_status" => self.intel = true,
             b"MPIR_Dup_fn" | b"MPIR_Err_create_code" => self.mpich = true,
             b"MPI_Abi_get_version" => self.standard = true,
+            b"anympi_library" => self.our_own = true,
             b"MPI_Status_c2f" => self.fortran_converters = true,
             _ => {}
         }
@@ -159,6 +164,9 @@ impl Marks {
     fn judge(&self, soname: Option<&str>) -> Result<(Family, Vendor), InspectError> {
         if !self.mpi {
             return Err(InspectError::NotMpi);
+        }
+        if self.our_own {
+            return Err(InspectError::OurOwn);
         }
         if self.open_mpi {
             return Ok((Family::OpenMpi, Vendor::OpenMpi));

@@ -6,8 +6,7 @@ use crate::failure::{Doing, Failure, Outcome};
 use crate::workspace::{Workspace, cargo};
 
 /// The packages of the programs and of the extension module beside them.
-const PACKAGES: &[&str] =
-    &["anympi-engine", "anympi-controller", "anympi-cluster", "anympi-python", "anympi-testkit"];
+const PACKAGES: &[&str] = &["anympi-engine", "anympi-controller", "anympi-cluster", "anympi-python"];
 
 /// Builds what users run; cargo tells how far it is.
 pub fn programs(workspace: &Workspace) -> Outcome<()> {
@@ -17,6 +16,11 @@ pub fn programs(workspace: &Workspace) -> Outcome<()> {
         "build the programs",
         Command::new(cargo()).args(["build", "--release"]).args(packages),
     )
+}
+
+/// Builds what tests run as well: the behaviours and the library of the standard ABI.
+pub fn everything(workspace: &Workspace) -> Outcome<()> {
+    cargo_step(workspace, "build the workspace", Command::new(cargo()).args(["build", "--release"]))
 }
 
 /// Runs one cargo command in the workspace, with its output on the terminal.

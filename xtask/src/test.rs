@@ -32,7 +32,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
         cargo_step(workspace, "pass the lints", Command::new(cargo()).args(clippy))?;
     }
     heading("programs");
-    build::programs(workspace)?;
+    build::everything(workspace)?;
 
     heading("Rust tests");
     let mut rust = Command::new(cargo());
