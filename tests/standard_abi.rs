@@ -1,5 +1,7 @@
 //! `libmpi_abi.so.1`: one C program, built once without any MPI, on every library; and what it says to bad input.
 
+#![expect(clippy::expect_used, reason = "a test that lacks something says what")]
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
