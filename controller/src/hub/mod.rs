@@ -32,6 +32,9 @@ use queries::Answer;
 
 /// How often the hub looks whether time has decided something, while something waits for that.
 const TICK: Duration = Duration::from_millis(20);
+/// After a look into the books' mailbox the next one waits this long, unless somebody asks: a wake-up for every message
+/// would take the processor from the routers and the engines.
+const REST: Duration = Duration::from_millis(5);
 /// The engines' state is written at most this often.
 const STATE_PAUSE: Duration = Duration::from_millis(200);
 /// Removals that happened this short a time ago are told to new subscribers.
@@ -120,10 +123,13 @@ impl Hub {
     pub fn run(mut self) -> Result<(), Error> {
         let mut frames = Multipart::new();
         let mut busy = false;
+        let mut rest_until = Instant::now();
         loop {
+            let pause = rest_until.saturating_duration_since(Instant::now());
             let waits = self.engines.needs_time() || self.state_changed;
             let timeout = match (busy, waits) {
                 (true, _) => Some(Duration::ZERO),
+                _ if !pause.is_zero() => Some(pause),
                 (false, true) => Some(TICK),
                 (false, false) => None,
             };
@@ -132,13 +138,15 @@ impl Hub {
                 PollItem::socket(&self.setup.notifier, Events::READABLE),
                 PollItem::fd(self.setup.mailbox.fd(), Events::READABLE),
             ];
-            poll(&mut items, timeout)?;
+            let polled = if pause.is_zero() { items.len() } else { items.len() - 1 };
+            poll(&mut items[..polled], timeout)?;
             let [query, notifier, mailbox] = items.each_ref().map(PollItem::is_readable);
             // The books before the queries: who asks after having got a reply finds it recorded.
-            if mailbox || busy {
+            if mailbox || busy || query {
                 let mut events = Vec::new();
                 let limit = if query { 256 * BATCH } else { 4 * BATCH };
                 busy = self.setup.mailbox.take(limit, |event| events.push(event));
+                rest_until = Instant::now() + REST;
                 for event in events {
                     if matches!(event, HubEvent::Stop) {
                         self.write_state();

@@ -91,16 +91,6 @@ impl Kind for OutArray<Rank> {
     }
 }
 
-/// Room for the statuses of `length` operations.
-fn blank_statuses<A: Abi>(outer: *mut MPI_Status, length: usize) -> ArrayBuffer<A::Status> {
-    let blank = A::status_in(&MPI_Status::default());
-    ArrayBuffer::from_fn(if outer.is_null() { 0 } else { length }, |_| blank)
-}
-
-fn statuses_argument<A: Abi>(held: &mut ArrayBuffer<A::Status>, outer: *mut MPI_Status) -> *mut A::Status {
-    if outer.is_null() { Status::null::<A>() } else { held.as_mut_ptr() }
-}
-
 /// Copies the first `length` statuses to the caller; with `MPI_ERR_IN_STATUS` their error fields as well.
 ///
 /// # Safety
@@ -121,78 +111,48 @@ unsafe fn hand_over<A: Abi>(
     }
 }
 
-impl Kind for OutArray<Status> {
-    type Outer = *mut MPI_Status;
-    type Native<A: Abi> = *mut A::Status;
-    type Held<A: Abi> = ArrayBuffer<A::Status>;
-
-    #[inline]
-    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-        blank_statuses::<A>(outer, length(related[0]))
-    }
-    #[inline]
-    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        statuses_argument::<A>(held, outer)
-    }
-    #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, code: c_int) {
-        // SAFETY: the caller's array is as long as the one that `enter` made.
-        unsafe { hand_over::<A>(&held, outer, usize::MAX, code) };
-    }
-}
-
 /// An array that MPI writes only if a flag comes back true: `[length, flag]`.
 pub struct OutArrayIf<K>(PhantomData<K>);
-
-impl Kind for OutArrayIf<Status> {
-    type Outer = *mut MPI_Status;
-    type Native<A: Abi> = *mut A::Status;
-    type Held<A: Abi> = ArrayBuffer<A::Status>;
-
-    #[inline]
-    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-        blank_statuses::<A>(outer, length(related[0]))
-    }
-    #[inline]
-    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        statuses_argument::<A>(held, outer)
-    }
-    #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
-        // SAFETY: the flag is the caller's int; the array is as long as the one that `enter` made.
-        unsafe {
-            if code == MPI_ERR_IN_STATUS || (code == 0 && int_at(related[1]) != 0) {
-                hand_over::<A>(&held, outer, usize::MAX, code);
-            }
-        }
-    }
-}
 
 /// An array of which MPI writes as many elements as a result says: `[room, written]`.
 pub struct OutSome<K>(PhantomData<K>);
 
-impl Kind for OutSome<Status> {
-    type Outer = *mut MPI_Status;
-    type Native<A: Abi> = *mut A::Status;
-    type Held<A: Abi> = ArrayBuffer<A::Status>;
+/// Arrays of statuses, which differ in how many elements are there after the call.
+macro_rules! status_arrays {
+    ($($kind:ident, |$related:ident, $code:ident| $there:expr;)*) => {$(
+        impl Kind for $kind<Status> {
+            type Outer = *mut MPI_Status;
+            type Native<A: Abi> = *mut A::Status;
+            type Held<A: Abi> = ArrayBuffer<A::Status>;
 
-    #[inline]
-    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-        blank_statuses::<A>(outer, length(related[0]))
-    }
-    #[inline]
-    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        statuses_argument::<A>(held, outer)
-    }
-    #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
-        if code == 0 || code == MPI_ERR_IN_STATUS {
-            // SAFETY: the library has written the number, which is MPI_UNDEFINED where no request was active.
-            let written = usize::try_from(unsafe { int_at(related[1]) }).unwrap_or(0);
-            // SAFETY: it is not larger than the room.
-            unsafe { hand_over::<A>(&held, outer, written, code) };
+            #[inline]
+            unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+                let blank = A::status_in(&MPI_Status::default());
+                ArrayBuffer::from_fn(if outer.is_null() { 0 } else { length(related[0]) }, |_| blank)
+            }
+            #[inline]
+            fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+                if outer.is_null() { Status::null::<A>() } else { held.as_mut_ptr() }
+            }
+            #[inline]
+            unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, $related: Relations, $code: c_int) {
+                // SAFETY: a related result is the caller's int, which the library has written when the call
+                // succeeded; the array is as long as the one that `enter` made.
+                unsafe { hand_over::<A>(&held, outer, $there, $code) };
+            }
         }
-    }
+    )*};
+}
+
+status_arrays! {
+    OutArray, |_related, code| usize::MAX;
+    OutArrayIf, |related, code| {
+        if code == MPI_ERR_IN_STATUS || (code == 0 && int_at(related[1]) != 0) { usize::MAX } else { 0 }
+    };
+    // The number is MPI_UNDEFINED where no request was active.
+    OutSome, |related, code| {
+        if code == 0 || code == MPI_ERR_IN_STATUS { usize::try_from(int_at(related[1])).unwrap_or(0) } else { 0 }
+    };
 }
 
 /// How long an array is that only functions with large counts have: it crosses by itself, but where it must be

@@ -116,20 +116,21 @@ impl<K: Pointee> Kind for OutIf<K> {
     type Held<A: Abi> = MaybeUninit<K::Native<A>>;
 
     #[inline]
-    unsafe fn enter<A: Abi>(_outer: Self::Outer, _related: Relations) -> Self::Held<A> {
-        K::blank::<A>()
+    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        // SAFETY: as the caller promises.
+        unsafe { Out::<K>::enter::<A>(outer, related) }
     }
     #[inline]
     fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        if outer.is_null() { K::null::<A>() } else { held.as_mut_ptr() }
+        Out::<K>::native::<A>(held, outer)
     }
     #[inline]
     unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
         // SAFETY: the flag is the caller's int, which the library has written when the call succeeded.
-        let there = !outer.is_null() && code == 0 && unsafe { int_at(related[0]) } != 0;
-        if there {
-            // SAFETY: as in `Out::leave`.
-            unsafe { *outer = K::outward::<A>(held.assume_init(), *outer) };
+        unsafe {
+            if code == 0 && int_at(related[0]) != 0 {
+                Out::<K>::leave::<A>(held, outer, related, code);
+            }
         }
     }
 }
