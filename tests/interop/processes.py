@@ -29,6 +29,15 @@ def until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def is_running(pid):
+    """Whether a process is there and has not ended. One that nobody has reaped yet has ended: whose launcher dies first, that
+    one's orphan is left to init, which takes its time."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Home:
     """A directory of one test, or of one cluster: home, IPython directory, logs, and the processes started in it."""
 

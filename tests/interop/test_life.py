@@ -9,7 +9,7 @@ from ipyparallel import interactive
 
 import installed
 from clusters import Cluster
-from processes import until
+from processes import is_running, until
 
 OURS_SOMEWHERE = [("ours", "ours"), ("stock", "ours"), ("ours", "stock")]
 
@@ -101,7 +101,7 @@ def test_a_dead_rank_takes_the_world_down(home, mpi):
     assert launcher.wait(20) != 0
     until(lambda: not client.ids, 15, lambda: f"all engines gone; there are {client.ids}")
     cluster.engines.clear()
-    assert all(not os.path.exists(f"/proc/{pid}") for pid in pids)
+    until(lambda: not any(map(is_running, pids)), 5, "every engine's process has ended")
     cluster.close()
 
 

@@ -11,6 +11,12 @@ use crate::mpis::TABLE;
 use crate::setup::{self, Purpose};
 use crate::workspace::{Workspace, cargo};
 
+/// The suites in Python, each with a configuration of its own.
+const PYTHON_SUITES: [(&str, &str); 2] = [
+    ("tests of the programs from the stock client", "tests/interop"),
+    ("tests of the engine's Python half", "python/tests"),
+];
+
 /// What pytest returns when no test matched; with a filter that is no failure.
 const PYTEST_NOTHING_SELECTED: i32 = 5;
 
@@ -39,21 +45,27 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     rust.args(["test", "--workspace", "--no-fail-fast"]).args(filter);
     let rust = run_tests(workspace, &mut rust)?;
 
-    heading("Python tests");
-    let mut python = Command::new(workspace.python());
-    python.args(["-m", "pytest", "tests/interop"]);
-    if let Some(filter) = filter {
-        python.args(["-k", filter]);
+    let mut failed: Vec<&str> = Vec::new();
+    if !rust.success() {
+        failed.push("Rust tests");
     }
-    let python = run_tests(workspace, &mut python)?;
-    let python_passed =
-        python.success() || (filter.is_some() && python.code() == Some(PYTEST_NOTHING_SELECTED));
-
-    match (rust.success(), python_passed) {
-        (true, true) => Ok(()),
-        (false, true) => Err(Failure::new("Rust tests failed: see above")),
-        (true, false) => Err(Failure::new("Python tests failed: see above")),
-        (false, false) => Err(Failure::new("Rust tests and Python tests failed: see above")),
+    for (what, suite) in PYTHON_SUITES {
+        heading(what);
+        let mut python = Command::new(workspace.python());
+        python.args(["-m", "pytest", suite]);
+        if let Some(filter) = filter {
+            python.args(["-k", filter]);
+        }
+        let status = run_tests(workspace, &mut python)?;
+        let nothing_asked_for = filter.is_some() && status.code() == Some(PYTEST_NOTHING_SELECTED);
+        if !status.success() && !nothing_asked_for {
+            failed.push(what);
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("failed, see above: {}", failed.join(", "))))
     }
 }
 
