@@ -15,6 +15,9 @@ from pathlib import Path
 import ipyparallel as ipp
 import pytest
 
+# Background jobs of scripts run with SIGINT ignored, which what they start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = json.loads(Path(os.environ.get("ANYMPI_TEST_SETUP", ROOT / ".anympi" / "mpis.json")).read_text())
 PROGRAMS = Path(os.environ.get("ANYMPI_TEST_PROGRAMS", SETUP["programs"]))

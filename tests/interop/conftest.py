@@ -1,10 +1,16 @@
 """Fixtures: homes that end what was started in them, clusters of the four pairs."""
 
+import signal
+
 import pytest
 
 import installed
 from clusters import Cluster
 from processes import Home
+
+# Background jobs of scripts run with SIGINT ignored, and what they start inherits that. Programs under test must be
+# interruptible from their first instruction on; a handler here becomes the default there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Controller and engines, each ours or stock; the last pair is what the others are compared with.
 PAIRS = [("ours", "ours"), ("stock", "ours"), ("ours", "stock"), ("stock", "stock")]

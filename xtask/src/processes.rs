@@ -223,9 +223,11 @@ mod tests {
         Interrupt(Arc::default())
     }
 
+    /// A shell that can be interrupted even where the tests themselves run with SIGINT ignored, as background jobs of
+    /// scripts do.
     fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", "sh", "-c", script]);
         command
     }
 
