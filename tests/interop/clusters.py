@@ -3,10 +3,13 @@
 import ipyparallel as ipp
 
 import installed
-from processes import until
+from processes import PATIENCE, until
 
 #: Milliseconds between heartbeats: the stock controller counts an engine as there at the second beat.
 PING = 250
+
+#: Engines that compete for a slow machine's cores must not give up on each other's account.
+REGISTRATION = f"--timeout={PATIENCE}"
 
 
 class Cluster:
@@ -26,7 +29,7 @@ class Cluster:
             self.controller.must_run()
             return home.client_file.exists() and home.engine_file.exists()
 
-        until(ready, 20, lambda: f"connection files in {home.security}; the controller printed:\n{self.controller.text}")
+        until(ready, lambda: f"connection files in {home.security}; the controller printed:\n{self.controller.text}")
 
     def start_world(self, mpi, count, *arguments):
         """Start `count` engines that are one MPI_COMM_WORLD, by the launcher, as a user does by hand."""
@@ -39,7 +42,7 @@ class Cluster:
             selection = ["--mpi"]
             environment["MPI4PY_MPIABI"] = "openmpi" if mpi.backend == "openmpi" else "mpich"
             environment["LD_LIBRARY_PATH"] = mpi.library.parent
-        command = mpi.launch(count, ipengine, *selection, *arguments)
+        command = mpi.launch(count, ipengine, *selection, REGISTRATION, *arguments)
         launcher = self.home.start(*command, environment=environment, name=f"{self.engine_owner}-{mpi.name}-engines")
         self.engines.append(launcher)
         return launcher
@@ -47,23 +50,22 @@ class Cluster:
     def start_local(self, count, *arguments):
         """Start `count` engines without MPI; returns them."""
         ipengine = installed.program(self.engine_owner, "ipengine")
-        started = [self.home.start(ipengine, *arguments, name=f"{self.engine_owner}-engine") for _ in range(count)]
+        started = [self.home.start(ipengine, REGISTRATION, *arguments, name=f"{self.engine_owner}-engine") for _ in range(count)]
         self.engines.extend(started)
         return started
 
-    def connect(self, count, seconds=60):
+    def connect(self, count, seconds=PATIENCE):
         """The stock client, once `count` engines have registered."""
         if self.client is None:
-            self.client = ipp.Client(str(self.home.client_file), timeout=20)
+            self.client = ipp.Client(str(self.home.client_file), timeout=PATIENCE)
 
         def there():
             self.controller.must_run()
             for engine in self.engines:
                 engine.must_run()
-            return len(self.client.ids) >= count
+            return len(self.client.ids) == count
 
-        until(there, seconds, lambda: f"{count} engines, there are {self.client.ids}; {self.logs()}")
-        assert len(self.client.ids) == count
+        until(there, lambda: f"{count} engines, there are {self.client.ids}; {self.logs()}", seconds)
         return self.client
 
     def logs(self):

@@ -13,11 +13,17 @@ import psutil
 
 import installed
 
+#: Seconds that anything may take to come about. No test waits so long unless it fails; a busy build server is slow.
+PATIENCE = 90
+
+#: Seconds within which what was told to end has ended with all that it started; soon enough to show that it was told to.
+GONE = 20
+
 #: What must not leak from the caller's environment into a test.
 REMOVED = ("VIRTUAL_ENV", "CONDA_PREFIX", "MPI_HOME", "I_MPI_ROOT", "PYTHONPATH", "LD_LIBRARY_PATH", "MPI4PY_MPIABI")
 
 
-def until(condition, seconds, what):
+def until(condition, what, seconds=PATIENCE):
     """Wait until `condition()` is true and return its value; fail with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -78,7 +84,7 @@ class Home:
         self.started.append(process)
         return process
 
-    def run(self, *command, environment=None, seconds=30):
+    def run(self, *command, environment=None, seconds=PATIENCE):
         """Run a program to its end."""
         process = self.start(*command, environment=environment)
         process.wait(seconds)
@@ -96,9 +102,9 @@ class Home:
                 continue
         return found
 
-    def assert_empty(self, seconds=10):
+    def assert_empty(self, seconds=GONE):
         """Fail if a process of this home still lives after `seconds`."""
-        until(lambda: not self.processes(), seconds, lambda: f"all processes gone; left: {describe(self.processes())}")
+        until(lambda: not self.processes(), lambda: f"all processes gone; left: {describe(self.processes())}", seconds)
 
     def close(self):
         """End what is left: asked first, all at once, then by force."""
@@ -159,7 +165,7 @@ class Running:
         """Its exit status, or None while it runs."""
         return self.process.poll()
 
-    def wait(self, seconds):
+    def wait(self, seconds=PATIENCE):
         """Its exit status; fails when it does not end within `seconds`."""
         try:
             return self.process.wait(seconds)

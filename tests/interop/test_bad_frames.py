@@ -12,7 +12,7 @@ import zmq
 from ipyparallel import interactive
 
 from clusters import Cluster
-from processes import Home, until
+from processes import PATIENCE, Home, until
 
 DELIMITER = b"<IDS|MSG>"
 
@@ -89,7 +89,7 @@ ENGINE_SIDE = {
     "control": zmq.DEALER,
     "task": zmq.DEALER,
     "broadcast": zmq.DEALER,
-    "iopub": zmq.PUB,
+    "iopub": zmq.XPUB,
     "hb_ping": zmq.SUB,
     "hb_pong": zmq.DEALER,
 }
@@ -109,14 +109,14 @@ def ports(cluster):
 
 def works(cluster):
     """A client that connects now can do everything."""
-    client = ipp.Client(str(cluster.home.client_file), timeout=10)
+    client = ipp.Client(str(cluster.home.client_file), timeout=PATIENCE)
     try:
         assert client.ids == [0, 1]
-        assert client[:].apply_async(interactive(lambda: 5)).get(10) == [5, 5]
-        assert client.load_balanced_view().map_async(abs, range(20)).get(10) == list(range(20))
+        assert client[:].apply_async(interactive(lambda: 5)).get(PATIENCE) == [5, 5]
+        assert client.load_balanced_view().map_async(abs, range(20)).get(PATIENCE) == list(range(20))
         result = client[:].execute("print('still here')")
-        result.get(10)
-        result.wait_for_output(10)
+        result.get(PATIENCE)
+        result.wait_for_output(PATIENCE)
         assert result.stdout == ["still here\n"] * 2
     finally:
         client.close()
@@ -133,9 +133,9 @@ def send_all(address, kind, messages):
             socket.subscribe(b"\xff" * 300)
             time.sleep(0.1)
             return
-        if kind == zmq.PUB:
-            # Until the subscription of the other side has arrived, a PUB sends to nobody.
-            time.sleep(0.3)
+        if kind == zmq.XPUB:
+            # Until the subscription of the other side has arrived, a publisher sends to nobody.
+            assert socket.poll(PATIENCE * 1000), f"{address} does not subscribe"
         for frames in messages:
             socket.send_multipart(frames)
 
@@ -153,7 +153,7 @@ def test_malformed_messages_on_every_socket(cluster):
     sockets = ["registration", "iopub", "heartbeat"]
     sockets += [f"{name} ({side})" for name in ("mux", "control", "task", "broadcast") for side in ("clients", "engines")]
     for socket in sockets:
-        assert f"{socket}: dropped a message" in cluster.controller.text, cluster.controller.text
+        until(lambda socket=socket: f"{socket}: dropped a message" in cluster.controller.text, lambda: cluster.controller.text)
 
 
 def test_malformed_messages_for_an_engine(cluster):
@@ -184,7 +184,7 @@ def test_bytes_that_are_not_zmq(cluster):
 
     for _, address, _ in ports(cluster):
         host, port = address.removeprefix("tcp://").rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=5) as stream:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as stream:
             stream.sendall(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n" + bytes(range(256)))
     works(cluster)
 
@@ -203,20 +203,20 @@ def test_a_right_signature_is_answered_a_wrong_one_is_not(cluster):
     key = json.loads(cluster.home.client_file.read_text())["key"]
     request = header("connection_request")
     assert ask(cluster, signed("another key", request, {}, {}, {}), 1) is None
-    answer = ask(cluster, signed(key, request, {}, {}, {}), 10)
+    answer = ask(cluster, signed(key, request, {}, {}, {}), PATIENCE)
     assert json.loads(answer[5])["status"] == "ok"
 
 
 def test_a_replay_is_refused(cluster):
     key = json.loads(cluster.home.client_file.read_text())["key"]
     frames = signed(key, header("connection_request"), {}, {}, {})
-    assert ask(cluster, frames, 10) is not None
+    assert ask(cluster, frames, PATIENCE) is not None
     assert ask(cluster, frames, 1) is None
 
 
 def test_an_unknown_request_is_answered_with_an_error(cluster):
     key = json.loads(cluster.home.client_file.read_text())["key"]
-    content = json.loads(ask(cluster, signed(key, header("no_such_request"), {}, {}, {}), 10)[5])
+    content = json.loads(ask(cluster, signed(key, header("no_such_request"), {}, {}, {}), PATIENCE)[5])
     assert content["status"] == "error" and "no_such_request" in content["evalue"]
 
 

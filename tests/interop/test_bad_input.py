@@ -49,7 +49,7 @@ def test_an_unknown_mpi_lists_the_known_ones(home, controller):
 
 def test_ipcluster_refuses_an_unknown_mpi_before_it_starts_anything(home):
     refused(home.run(IPCLUSTER, "mpirun", "-n", "2", "--mpi=lam"), "lam", "openmpi", "mpich")
-    home.assert_empty(1)
+    home.assert_empty()
     assert not home.client_file.exists()
 
 
@@ -60,7 +60,7 @@ def test_a_library_that_is_not_there(home, controller, selection):
 
 def test_ipcluster_refuses_a_library_that_is_not_there(home):
     refused(home.run(IPCLUSTER, "mpirun", "-n", "2", "--mpi=openmpi:/no/such/libmpi.so.40"), "/no/such/libmpi.so.40")
-    home.assert_empty(1)
+    home.assert_empty()
     assert not home.client_file.exists()
 
 
@@ -90,27 +90,27 @@ WRONG_LAUNCHERS = [("mpich5", "openmpi5"), ("intel", "openmpi5"), ("openmpi5", "
 def test_the_wrong_launcher_is_named_with_the_right_one(home, controller, launcher, library):
     launcher, mpi = installed.BY_NAME[launcher], installed.BY_NAME[library]
     command = launcher.launch(2, IPENGINE, f"--mpi={mpi.selection}")
-    process = home.run(*command, environment={**mpi.environment, **launcher.environment}, seconds=40)
+    process = home.run(*command, environment={**mpi.environment, **launcher.environment})
     refused(process, mpi.launcher.name)
     client = controller.connect(0)
     assert client.ids == []
 
 
 def test_no_connection_file(home):
-    refused(home.run(IPENGINE, "--file=/no/such/file.json", "--timeout=1", seconds=20), "/no/such/file.json")
+    refused(home.run(IPENGINE, "--file=/no/such/file.json", "--timeout=1"), "/no/such/file.json")
 
 
 def test_no_controller_at_all(home):
-    refused(home.run(IPENGINE, "--timeout=1", seconds=25), "ipcontroller-engine.json")
+    refused(home.run(IPENGINE, "--timeout=1"), "ipcontroller-engine.json")
 
 
 def test_a_stale_connection_file(home):
     """Left behind by a controller that was killed: nobody listens at its ports."""
     cluster = Cluster(home)
     cluster.controller.process.kill()
-    cluster.controller.wait(5)
+    cluster.controller.wait()
     assert home.engine_file.exists()
-    refused(home.run(IPENGINE, "--timeout=2", seconds=25), "controller")
+    refused(home.run(IPENGINE, "--timeout=2"), "controller")
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_a_stale_connection_file(home):
 def test_a_damaged_connection_file(home, controller, tmp_path, damage):
     damaged = tmp_path / "damaged.json"
     damaged.write_text(damage(home.engine_file.read_text()))
-    refused(home.run(IPENGINE, f"--file={damaged}", "--timeout=2", seconds=25), damaged)
+    refused(home.run(IPENGINE, f"--file={damaged}", "--timeout=2"), damaged)
 
 
 def test_a_wrong_key_of_an_engine(home, controller, tmp_path):
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps({**json.loads(home.engine_file.read_text()), "key": "00000000-wrong"}))
-    refused(home.run(IPENGINE, f"--file={wrong}", "--timeout=2", seconds=25), "controller")
+    refused(home.run(IPENGINE, f"--file={wrong}", "--timeout=2"), "controller")
 
 
 def test_a_python_without_ipython(home, controller, tmp_path):
@@ -155,14 +155,14 @@ def test_an_unknown_option(home, program):
 
 def test_an_unknown_trait_is_a_warning(home, controller):
     engine = home.start(IPENGINE, "--NoSuchClass.trait=5")
-    client = controller.connect(0)
-    until(lambda: len(client.ids) == 1, 20, lambda: engine.text)
-    until(lambda: "NoSuchClass" in engine.text, 5, lambda: engine.text)
+    client = controller.connect(1)
+    until(lambda: "NoSuchClass" in engine.text, lambda: engine.text)
     client[:].shutdown(block=True)
-    engine.wait(10)
+    engine.wait()
+    until(lambda: not client.ids, "the controller forgets the engine")
 
 
 @pytest.mark.parametrize("number", ["-1", "many"])
 def test_a_number_of_engines_that_makes_no_sense(home, number):
     refused(home.run(IPCLUSTER, "local", f"-n={number}"), number)
-    home.assert_empty(1)
+    home.assert_empty()

@@ -7,13 +7,16 @@ import ipyparallel as ipp
 import pytest
 from ipyparallel import interactive
 
-from processes import until
+from processes import PATIENCE, until
+
+#: What an engine is told to do while it is interrupted lasts longer than any test waits.
+LONG = 10 * PATIENCE
 
 
-def ename(result, seconds=20):
+def ename(result):
     """The name of the error that a result of one engine has."""
-    result.wait(seconds)
-    assert result.ready(), f"no answer within {seconds} s"
+    result.wait(PATIENCE)
+    assert result.ready(), f"no answer within {PATIENCE} s"
     error = result.get(return_exceptions=True)
     error = error[0] if isinstance(error, list) else error
     assert isinstance(error, ipp.error.IPythonError), error
@@ -26,47 +29,64 @@ def alive(engine):
 
 
 @interactive
-def sleeps(seconds):
+def sleeps(begun, seconds):
+    """Say that it runs, by a file, and sleep."""
+    import pathlib
     import time
 
+    pathlib.Path(begun).touch()
     time.sleep(seconds)
-    return seconds
 
 
-def interrupted(cluster, start, seconds=10):
-    """Start something long on engine 1, interrupt it there, and tell how it ended and that this was soon."""
+@interactive
+def holds(begun, end):
+    """Say that it runs, by a file, and work until another file says that it may end."""
+    import pathlib
+    import time
+
+    pathlib.Path(begun).touch()
+    while not pathlib.Path(end).exists():
+        time.sleep(0.01)
+    return "held"
+
+
+def interrupted(cluster, directory, start):
+    """Start something long on engine 1, interrupt it there once it runs, and tell how it ended."""
     engine = cluster.client[1]
-    engine.apply_sync(interactive(lambda: None))
-    result = start(engine)
-    time.sleep(1)
-    begun = time.monotonic()
+    begun = directory / f"{cluster.controller_owner}-{cluster.engine_owner}"
+    result = start(engine, str(begun))
+    until(begun.exists, lambda: f"the code begins; {cluster.logs()}")
     cluster.client.send_signal(signal.SIGINT, targets=[1], block=True)
     name = ename(result)
-    assert time.monotonic() - begun < seconds
     assert alive(engine)
     return name
 
 
-def test_an_interrupt_of_a_sleeping_apply(pair, stock):
+def test_an_interrupt_of_a_sleeping_apply(pair, stock, tmp_path):
     def call(cluster):
-        return interrupted(cluster, lambda engine: engine.apply_async(sleeps, 60))
+        return interrupted(cluster, tmp_path, lambda engine, begun: engine.apply_async(sleeps, begun, LONG))
 
-    assert call(pair) == call(stock) == "KeyboardInterrupt"
+    assert call(pair) == "KeyboardInterrupt"
+    assert pair is stock or call(stock) == "KeyboardInterrupt"
 
 
-def test_an_interrupt_of_a_sleeping_execute(pair, stock):
+def test_an_interrupt_of_a_sleeping_execute(pair, stock, tmp_path):
     def call(cluster):
-        return interrupted(cluster, lambda engine: engine.execute("import time; time.sleep(60)"))
+        code = "import pathlib, time\npathlib.Path({!r}).touch()\ntime.sleep({})"
+        return interrupted(cluster, tmp_path, lambda engine, begun: engine.execute(code.format(begun, LONG)))
 
-    assert call(pair) == call(stock) == "KeyboardInterrupt"
+    assert call(pair) == "KeyboardInterrupt"
+    assert pair is stock or call(stock) == "KeyboardInterrupt"
 
 
-def test_an_interrupt_of_a_busy_loop(pair):
-    assert interrupted(pair, lambda engine: engine.execute("while True: pass")) == "KeyboardInterrupt"
+def test_an_interrupt_of_a_busy_loop(pair, tmp_path):
+    code = "import pathlib\npathlib.Path({!r}).touch()\nwhile True: pass"
+    assert interrupted(pair, tmp_path, lambda engine, begun: engine.execute(code.format(begun))) == "KeyboardInterrupt"
 
 
 def test_an_interrupt_of_an_idle_engine_harms_nothing(pair):
     pair.client.send_signal(signal.SIGINT, targets=[0, 1], block=True)
+    # Time in which it could do harm.
     time.sleep(0.5)
     assert alive(pair.client[0]) and alive(pair.client[1])
 
@@ -76,46 +96,68 @@ def test_another_signal_reaches_the_users_handler(pair):
     code = "import signal\ncaught = []\nprevious = signal.signal(signal.SIGUSR1, lambda *_: caught.append(1))"
     engine.execute(code, block=True)
     pair.client.send_signal(signal.SIGUSR1, targets=[2], block=True)
-    until(lambda: engine.pull("caught", block=True) == [1], 10, "the handler was called once")
+    until(lambda: engine.pull("caught", block=True) == [1], "the handler was called once")
     engine.execute("signal.signal(signal.SIGUSR1, previous)", block=True)
 
 
-def test_abort_of_what_waits(pair, stock):
+class Held:
+    """An engine that works until told to end, with tasks waiting behind that work."""
+
+    def __init__(self, cluster, target, directory, waiting):
+        engine = cluster.client[target]
+        names = [directory / f"{cluster.controller_owner}-{cluster.engine_owner}-{word}" for word in ("begun", "end")]
+        begun, self.end = names
+        self.running = engine.apply_async(holds, *map(str, names))
+        until(begun.exists, lambda: f"the code begins; {cluster.logs()}")
+        self.waiting = [send(engine) for send in waiting]
+        queued = 1 + len(waiting)
+        until(lambda: cluster.client.queue_status()[target]["queue"] == queued, f"{queued} tasks on engine {target}")
+        # On the way there, rather; no engine tells what it has received.
+        time.sleep(0.5)
+
+    def release(self):
+        """End the work; its result."""
+        self.end.touch()
+        return self.running.get(PATIENCE)
+
+
+@interactive
+def nothing():
+    return 0
+
+
+def test_abort_of_what_waits(pair, stock, tmp_path):
     """A queued task is aborted; the one that runs is not."""
 
     def call(cluster):
-        engine = cluster.client[0]
-        running = engine.apply_async(sleeps, 1.5)
-        waiting = [engine.apply_async(sleeps, 0), engine.execute("1")]
-        time.sleep(0.3)
-        cluster.client.abort([message for result in waiting for message in result.msg_ids], targets=[0], block=True)
-        names = [ename(result) for result in waiting]
-        return running.get(20), names, alive(engine)
+        held = Held(cluster, 0, tmp_path, [lambda engine: engine.apply_async(nothing), lambda engine: engine.execute("1")])
+        messages = [message for result in held.waiting for message in result.msg_ids]
+        cluster.client.abort(messages, targets=[0], block=True)
+        return held.release(), [ename(result) for result in held.waiting], alive(cluster.client[0])
 
-    assert call(pair) == call(stock) == (1.5, ["TaskAborted", "TaskAborted"], True)
+    expected = ("held", ["TaskAborted", "TaskAborted"], True)
+    assert call(pair) == expected
+    assert pair is stock or call(stock) == expected
 
 
-def test_abort_of_everything_that_waits(pair):
-    engine = pair.client[3]
-    running = engine.apply_async(sleeps, 1.5)
-    waiting = [engine.apply_async(sleeps, 0) for _ in range(3)]
-    time.sleep(0.3)
+def test_abort_of_everything_that_waits(pair, tmp_path):
+    held = Held(pair, 3, tmp_path, [lambda engine: engine.apply_async(nothing)] * 3)
     pair.client.abort(targets=[3], block=True)
-    assert [ename(result) for result in waiting] == ["TaskAborted"] * 3
-    assert running.get(20) == 1.5
-    assert alive(engine)
+    assert held.release() == "held"
+    assert [ename(result) for result in held.waiting] == ["TaskAborted"] * 3
+    assert alive(pair.client[3])
 
 
 def test_tasks_that_wait_behind_an_error_still_run(pair):
     engine = pair.client[1]
-    results = [engine.execute("1/0"), engine.apply_async(sleeps, 0)]
+    results = [engine.execute("1/0"), engine.apply_async(nothing)]
     assert ename(results[0]) == "ZeroDivisionError"
-    assert results[1].get(20) == 0
+    assert results[1].get(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("seconds", [6])
 def test_heartbeats_are_answered_while_code_holds_the_engine(pair, seconds):
     """Longer than the controller's patience: ten heartbeats of a quarter of a second."""
     result = pair.client[0].execute(f"import time\nend = time.time() + {seconds}\nwhile time.time() < end: pass")
-    result.get(seconds + 20)
+    result.get(seconds + PATIENCE)
     assert pair.client.ids == [0, 1, 2, 3]

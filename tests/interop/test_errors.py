@@ -6,6 +6,8 @@ import ipyparallel as ipp
 import pytest
 from ipyparallel import interactive
 
+from processes import PATIENCE
+
 ENGINES = 4
 
 
@@ -57,7 +59,7 @@ def test_an_exception_in_one_engine(pair, stock):
 
 def test_the_other_engines_results_are_not_lost(pair):
     result = pair.client[:].apply_async(fails_on_one)
-    result.wait(30)
+    result.wait(PATIENCE)
     assert not result.successful()
     values = result.get(return_exceptions=True)
     assert [value for value in values if value == "fine"] == ["fine"] * (ENGINES - 1)
@@ -125,7 +127,7 @@ def test_an_error_in_a_load_balanced_task(pair):
         return 1 / number
 
     result = pair.client.load_balanced_view().map_async(reciprocal, range(5), chunksize=1)
-    errors = caught(lambda: result.get(30))[2]
+    errors = caught(lambda: result.get(PATIENCE))[2]
     assert [error[:2] for error in errors] == [("ZeroDivisionError", "division by zero")]
 
 
@@ -135,11 +137,11 @@ def test_an_unmet_dependency_is_reported(pair, stock):
     def call(cluster):
         balanced = cluster.client.load_balanced_view()
         failing = balanced.apply_async(interactive(lambda: 1 / 0))
-        failing.wait(30)
+        failing.wait(PATIENCE)
         with balanced.temp_flags(after=ipp.Dependency([failing], success=True, failure=False)):
             impossible = balanced.apply_async(interactive(lambda: None))
         with pytest.raises(ipp.RemoteError) as info:
-            impossible.get(30)
+            impossible.get(PATIENCE)
         return info.value.ename
 
     assert call(pair) == call(stock) == "ImpossibleDependency"

@@ -10,7 +10,7 @@ import pytest
 from ipyparallel import interactive
 
 import installed
-from processes import until
+from processes import PATIENCE, until
 
 IPCLUSTER = installed.program("ours", "ipcluster")
 MPICH = installed.BY_NAME["mpich5"]
@@ -24,11 +24,11 @@ STARTS = {
 }
 
 
-def connect(home, count=2, seconds=30):
+def connect(home, count=2):
     """A client with `count` engines."""
-    until(home.client_file.exists, seconds, "the client's connection file")
-    client = ipp.Client(str(home.client_file), timeout=20)
-    until(lambda: len(client.ids) == count, seconds, lambda: f"{count} engines, there are {client.ids}")
+    until(home.client_file.exists, "the client's connection file")
+    client = ipp.Client(str(home.client_file), timeout=PATIENCE)
+    until(lambda: len(client.ids) == count, lambda: f"{count} engines, there are {client.ids}")
     return client
 
 
@@ -43,22 +43,22 @@ def test_one_ctrl_c_ends_everything(home, start, how):
     client = connect(home)
     assert client[:].apply_sync(interactive(lambda: 6 * 7)) == [42, 42]
     # A busy engine is no reason to stay.
-    client[0].apply_async(time.sleep, 60)
+    client[0].apply_async(time.sleep, 10 * PATIENCE)
     time.sleep(0.2)
     client.close()
     getattr(cluster, how)()
-    assert cluster.wait(15) == 0, cluster.text
-    home.assert_empty(2)
+    assert cluster.wait() == 0, cluster.text
+    home.assert_empty()
     assert list(home.security.glob("*.json")) == []
     assert "panicked" not in cluster.text and "Traceback" not in cluster.text, cluster.text
 
 
 def test_ctrl_c_while_it_starts(home):
     cluster = home.start(IPCLUSTER, *STARTS["mpirun"])
-    until(home.processes, 5, "a process")
+    until(home.processes, "a process")
     cluster.ctrl_c()
-    cluster.wait(15)
-    home.assert_empty(5)
+    cluster.wait()
+    home.assert_empty()
     assert list(home.security.glob("*.json")) == []
 
 
@@ -66,15 +66,15 @@ def test_sigterm_ends_everything(home):
     cluster = home.start(IPCLUSTER, *STARTS["start-mpi"])
     connect(home).close()
     cluster.signal(signal.SIGTERM)
-    cluster.wait(15)
-    home.assert_empty(2)
+    cluster.wait()
+    home.assert_empty()
 
 
 def test_daemon_list_and_stop(home):
     begun = home.run(IPCLUSTER, "start", "-n", "2", "--engines=local", "--daemonize")
     assert begun.status == 0, begun.text
     # Back at the prompt with everything there.
-    client = connect(home, seconds=20)
+    client = connect(home)
     client.close()
 
     listed = home.run(IPCLUSTER, "list")
@@ -85,7 +85,7 @@ def test_daemon_list_and_stop(home):
 
     stopped = home.run(IPCLUSTER, "stop")
     assert stopped.status == 0, stopped.text
-    home.assert_empty(5)
+    home.assert_empty()
     assert list(home.security.glob("*.json")) == []
     assert len(home.run(IPCLUSTER, "list").text.splitlines()) == 1
 
@@ -113,9 +113,9 @@ def test_two_clusters_side_by_side(home):
     clients = []
     for name in ("one", "two"):
         file = home.security / f"ipcontroller-{name}-client.json"
-        until(file.exists, 30, f"{file}")
-        client = ipp.Client(str(file), timeout=20)
-        until(lambda client=client: len(client.ids) == 2, 30, "two engines")
+        until(file.exists, f"{file}")
+        client = ipp.Client(str(file), timeout=PATIENCE)
+        until(lambda client=client: len(client.ids) == 2, "two engines")
         clients.append(client)
     names = [client[0].apply_sync(os.getenv, "IPP_CLUSTER_ID", "") for client in clients]
     assert names == ["one", "two"]
@@ -125,23 +125,23 @@ def test_two_clusters_side_by_side(home):
     for client in clients:
         client.close()
     assert home.run(IPCLUSTER, "stop", "--all").status == 0
-    home.assert_empty(5)
+    home.assert_empty()
 
 
 def test_the_end_of_the_controller_is_the_end_of_the_cluster(home):
     cluster = home.start(IPCLUSTER, *STARTS["mpirun"])
     client = connect(home)
     client.shutdown(hub=True, block=True)
-    cluster.wait(20)
-    home.assert_empty(5)
+    cluster.wait()
+    home.assert_empty()
 
 
 def test_engines_that_die_at_once_stop_the_cluster_and_say_why(home):
     """Their own words are shown, the status is not zero, the controller does not stay."""
-    cluster = home.run(IPCLUSTER, *STARTS["local"], "--python=/no/such/python", seconds=30)
+    cluster = home.run(IPCLUSTER, *STARTS["local"], "--python=/no/such/python")
     assert cluster.status != 0
     assert "/no/such/python" in cluster.text, cluster.text
-    home.assert_empty(5)
+    home.assert_empty()
 
 
 def test_stock_list_and_stop_know_our_cluster(home):
@@ -149,10 +149,10 @@ def test_stock_list_and_stop_know_our_cluster(home):
     home.run(IPCLUSTER, "start", "-n", "2", "--engines=local", "--daemonize")
     connect(home).close()
     stock = installed.program("stock", "ipcluster")
-    listed = home.run(stock, "list", seconds=30)
+    listed = home.run(stock, "list")
     assert listed.status == 0 and "default" in listed.text, listed.text
-    home.run(stock, "stop", seconds=30)
-    home.assert_empty(10)
+    home.run(stock, "stop")
+    home.assert_empty()
 
 
 def test_connection_files_are_private(home):
@@ -162,4 +162,4 @@ def test_connection_files_are_private(home):
         assert file.stat().st_mode & 0o777 == 0o600
     assert home.security.stat().st_mode & 0o077 == 0
     cluster.ctrl_c()
-    cluster.wait(15)
+    cluster.wait()

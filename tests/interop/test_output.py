@@ -6,6 +6,8 @@ import pytest
 from IPython.testing.globalipapp import start_ipython
 from IPython.utils.capture import capture_output
 
+from processes import PATIENCE
+
 ENGINES = 4
 
 
@@ -27,8 +29,8 @@ def plain(text):
 
 def outputs(result):
     """Everything that one execution sent besides its result, engine by engine."""
-    result.get(30)
-    result.wait_for_output(10)
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
     return [
         (
             entry["stdout"],
@@ -67,8 +69,8 @@ def test_output_of_an_apply(pair):
         return 1
 
     result = pair.client[:].apply_async(speaks)
-    result.get(30)
-    result.wait_for_output(10)
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
     assert result.stdout == ["from apply\n"] * ENGINES
 
 
@@ -118,11 +120,11 @@ def test_px_cell_magic(shell, pair, stock):
 def test_magics_run_on_the_engines(pair, stock):
     code = "%env ANYMPI_TEST_OF_MAGICS=5\n%time pass\n!echo shell"
     result = pair.client[0].execute(code)
-    result.get(30)
-    result.wait_for_output(10)
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
     expected = stock.client[0].execute(code)
-    expected.get(30)
-    expected.wait_for_output(10)
+    expected.get(PATIENCE)
+    expected.wait_for_output(PATIENCE)
 
     def steady(text):
         return [line for line in text.splitlines() if "time" not in line.lower()]
@@ -134,7 +136,7 @@ def test_magics_run_on_the_engines(pair, stock):
 def test_input_is_refused_not_waited_for(pair, stock):
     def call(cluster):
         result = cluster.client[0].execute("input('?')")
-        result.wait(20)
+        result.wait(PATIENCE)
         error = result.get(return_exceptions=True)
         return error.ename if not isinstance(error, list) else error[0].ename
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from ipyparallel import interactive
 
+from processes import PATIENCE, until
+
 ENGINES = 4
 
 
@@ -57,8 +59,8 @@ def test_apply_sync_with_arguments(view, stock_view):
 
 def test_apply_one_engine_and_async(view, stock_view):
     def call(view):
-        first = view.client[1].apply_async(interactive(lambda: "one")).get(30)
-        second = view.client[[2, 3]].apply_async(pow, 2, 10).get(30)
+        first = view.client[1].apply_async(interactive(lambda: "one")).get(PATIENCE)
+        second = view.client[[2, 3]].apply_async(pow, 2, 10).get(PATIENCE)
         return first, second
 
     assert both(view, stock_view, call) == ("one", [1024, 1024])
@@ -67,8 +69,8 @@ def test_apply_one_engine_and_async(view, stock_view):
 def test_metadata_of_an_apply(view, stock_view):
     def call(view):
         result = view.apply_async(interactive(lambda: None))
-        result.get(30)
-        result.wait_for_output(10)
+        result.get(PATIENCE)
+        result.wait_for_output(PATIENCE)
         return [
             (
                 set(entry),
@@ -199,7 +201,7 @@ def test_a_load_balanced_map_of_2000_tasks(pair):
 
         return number * number, os.getpid()
 
-    results = balanced.map_async(task, range(2000), chunksize=1).get(120)
+    results = balanced.map_async(task, range(2000), chunksize=1).get(PATIENCE)
     assert [square for square, _ in results] == [number * number for number in range(2000)]
     processes = pair.client[:].apply_sync(os.getpid)
     assert {process for _, process in results} == set(processes)
@@ -227,7 +229,7 @@ def test_load_balanced_dependencies(pair):
     first = balanced.apply_async(slow)
     with balanced.temp_flags(after=[first], follow=[first]):
         second = balanced.apply_async(stamp)
-    (engine, done), (same_engine, begun) = first.get(30), second.get(30)
+    (engine, done), (same_engine, begun) = first.get(PATIENCE), second.get(PATIENCE)
     assert begun >= done and engine == same_engine
 
 
@@ -243,30 +245,45 @@ def test_a_broadcast_view(pair, stock):
 
 
 def test_queries(pair):
-    """Queue status, result status, history and a result that is asked for again."""
+    """Queue status, result status, history and a result that is asked for again.
+
+    A hub learns of results beside their way to the client, so what it says is waited for.
+    """
     client = pair.client
     result = client[:].apply_async(interactive(lambda: 11))
-    result.get(30)
-    status = client.queue_status()
-    for engine in client.ids:
-        assert status[engine]["queue"] == 0 and status[engine]["tasks"] == 0
-        assert status[engine]["completed"] >= 1
-    assert status["unassigned"] == 0
-    known = client.result_status(result.msg_ids)
-    assert sorted(known["completed"]) == sorted(result.msg_ids) and known["pending"] == []
-    assert set(result.msg_ids) <= set(client.hub_history())
+    result.get(PATIENCE)
+
+    def idle():
+        status = client.queue_status()
+        engines = [status[engine] for engine in client.ids]
+        return status["unassigned"] == 0 and all(
+            engine["queue"] == 0 and engine["tasks"] == 0 and engine["completed"] >= 1 for engine in engines
+        )
+
+    until(idle, lambda: f"no queue holds a task; they are {client.queue_status()}")
+
+    def known():
+        status = client.result_status(result.msg_ids)
+        return sorted(status["completed"]) == sorted(result.msg_ids) and status["pending"] == []
+
+    until(known, lambda: f"every result is known; the status is {client.result_status(result.msg_ids)}")
+    until(lambda: set(result.msg_ids) <= set(client.hub_history()), "the messages are in the history")
     # From the controller's memory, not the client's.
     again = client.get_result(result.msg_ids, owner=False)
-    assert again.get(30) == [11] * ENGINES
+    assert again.get(PATIENCE) == [11] * ENGINES
     client.purge_results(result)
-    assert not set(result.msg_ids) & set(client.hub_history())
+    until(lambda: not set(result.msg_ids) & set(client.hub_history()), "the messages are out of the history")
 
 
 def test_a_database_query(pair):
     client = pair.client
     result = client[0].apply_async(interactive(lambda: 12))
-    result.get(30)
-    (record,) = client.db_query({"msg_id": result.msg_ids[0]}, keys=["msg_id", "engine_uuid", "completed"])
+    result.get(PATIENCE)
+
+    def found():
+        records = client.db_query({"msg_id": result.msg_ids[0]}, keys=["msg_id", "engine_uuid", "completed"])
+        return [record for record in records if record["completed"] is not None]
+
+    (record,) = until(found, "the record of the finished task")
     assert record["msg_id"] == result.msg_ids[0]
     assert record["engine_uuid"] == result.metadata["engine_uuid"]
-    assert record["completed"] is not None

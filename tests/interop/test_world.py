@@ -7,7 +7,7 @@ from ipyparallel import interactive
 
 import installed
 from clusters import Cluster
-from processes import Home, until
+from processes import PATIENCE, Home, until
 
 PSUM = installed.REPOSITORY / "examples/psum.py"
 
@@ -52,9 +52,9 @@ def engines(controller, request):
     yield client, mpi, count
     # As MPI wants it: all engines end together, through MPI_Finalize, and the launcher is content.
     client[:].shutdown(block=False)
-    launcher.wait(20)
+    launcher.wait()
     controller.engines.remove(launcher)
-    until(lambda: not client.ids, 10, "the controller forgets the engines")
+    until(lambda: not client.ids, "the controller forgets the engines")
     assert launcher.status == 0, launcher.text
 
 
@@ -109,10 +109,10 @@ def test_the_main_job_through_ipcluster(home, mpi):
     cluster = home.start(
         installed.program("ours", "ipcluster"), "mpirun", "-n", 4, f"--mpi={mpi.selection}", environment=mpi.environment
     )
-    until(lambda: cluster.must_run() and home.client_file.exists(), 30, lambda: cluster.text)
-    client = ipp.Client(str(home.client_file), timeout=20)
+    until(lambda: cluster.must_run() and home.client_file.exists(), lambda: cluster.text)
+    client = ipp.Client(str(home.client_file), timeout=PATIENCE)
     try:
-        until(lambda: cluster.must_run() and len(client.ids) == 4, 60, lambda: cluster.text)
+        until(lambda: cluster.must_run() and len(client.ids) == 4, lambda: cluster.text)
         view = client[:]
         worlds = view.apply_sync(world)
         assert [(seen["rank"], seen["size"]) for seen in worlds] == [(rank, 4) for rank in range(4)]
@@ -124,5 +124,5 @@ def test_the_main_job_through_ipcluster(home, mpi):
     finally:
         client.close()
     cluster.ctrl_c()
-    assert cluster.wait(20) == 0, cluster.text
+    assert cluster.wait() == 0, cluster.text
     home.assert_empty()
