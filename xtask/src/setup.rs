@@ -34,7 +34,11 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
 
     let missing = part::missing(workspace)?;
     let compiler = system::compiler();
-    let packages = if purpose == Purpose::Test { system::missing_mpis(workspace)? } else { Vec::new() };
+    let mut packages = Vec::new();
+    if purpose == Purpose::Test {
+        packages.extend(system::missing_mpis(workspace)?);
+        packages.extend(system::missing_tools());
+    }
     system::install(workspace, compiler, &packages)?;
     if !missing.is_empty() {
         // Found before anything is said to be downloaded: without a Python there will be no download.

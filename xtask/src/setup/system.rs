@@ -51,12 +51,17 @@ pub fn missing_mpis(workspace: &Workspace) -> Outcome<Vec<&'static str>> {
     Ok(missing)
 }
 
+/// The packages of tools that tests run and that are not there: a second C compiler, which reads our headers too.
+pub fn missing_tools() -> Vec<&'static str> {
+    if mpis::on_path("clang").is_some() { Vec::new() } else { vec!["clang"] }
+}
+
 /// Installs by apt-get when that is possible.
 ///
 /// Without a compiler nothing can be built, so that is an error where apt-get cannot help; MPIs that cannot be had are
-/// for the caller to report.
-pub fn install(workspace: &Workspace, compiler: Compiler, mpis: &[&str]) -> Outcome<()> {
-    let mut packages = mpis.to_vec();
+/// for the caller to report, and a test that lacks its tool says so.
+pub fn install(workspace: &Workspace, compiler: Compiler, wanted: &[&str]) -> Outcome<()> {
+    let mut packages = wanted.to_vec();
     if compiler == Compiler::Missing {
         packages.insert(0, "g++");
     }
