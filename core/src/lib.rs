@@ -35,7 +35,7 @@ pub use family::{Abi, Bound, Enumerations, Pairs, Slot, Weights};
 pub use image::{Family, Image, InspectError, Vendor, inspect};
 pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
 pub use loader::{LoadedLibrary, Visibility};
-pub use own::answer_integers;
+pub use own::{answer_integers, tell_name};
 pub use registry::{Backend, Candidate, OpenError, Probe, Registry, SelectionError, Tried};
 pub use search::{PREFIX_VARIABLES, SearchDirectory, SearchPaths};
 pub use selection::{ParseSelectionError, Selection};

@@ -156,9 +156,9 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Type_get_value_index(value_type: Datatype, index_type: Datatype, pair_type: Out<Datatype>) -> Code;
             fn MPI_Type_indexed(count: Int, array_of_blocklengths: Ints, array_of_displacements: Ints, oldtype: Datatype, newtype: Out<Datatype>) -> Code;
             #[small(MPI_Type_indexed)] fn MPI_Type_indexed_c(count: Count, array_of_blocklengths: Counts[count], array_of_displacements: Counts[count], oldtype: Datatype, newtype: Out<Datatype>) -> Code;
-            fn MPI_Type_size(datatype: Datatype, size: OutInt) -> Code;
-            #[small(MPI_Type_size_x)] fn MPI_Type_size_c(datatype: Datatype, size: OutCount) -> Code;
-            fn MPI_Type_size_x(datatype: Datatype, size: OutCount) -> Code;
+            #[own] fn MPI_Type_size(datatype: Datatype, size: OutInt) -> Code;
+            #[own] fn MPI_Type_size_c(datatype: Datatype, size: OutCount) -> Code;
+            #[own] fn MPI_Type_size_x(datatype: Datatype, size: OutCount) -> Code;
             fn MPI_Type_vector(count: Int, blocklength: Int, stride: Int, oldtype: Datatype, newtype: Out<Datatype>) -> Code;
             #[small(MPI_Type_vector)] fn MPI_Type_vector_c(count: Count, blocklength: Count, stride: Count, oldtype: Datatype, newtype: Out<Datatype>) -> Code;
             fn MPI_Unpack(inbuf: ConstBuffer, insize: Int, position: OutInt, outbuf: Buffer, outcount: Int, datatype: Datatype, comm: Comm) -> Code;

@@ -2,6 +2,7 @@
 
 mod abi;
 mod constants;
+mod quirks;
 
 pub use abi::{Mpich, NativeFile, Status};
 
@@ -41,8 +42,8 @@ impl Backend for MpichBackend {
         // SAFETY: a library of MPICH's family, which is never unloaded.
         let native = unsafe { NativeTable::<Mpich>::load(&mut |name| library.symbol(name)) };
         // The optional datatypes came with the release that brought the standard ABI's functions.
-        let newer =
-            if library.symbol(c"MPI_Abi_get_version").is_null() { &[] } else { constants::HANDLES_SINCE_5 };
+        let newer = !library.symbol(c"MPI_Abi_get_version").is_null();
+        let newer = newer.then(|| quirks::optional_datatypes(image.vendor)).into_iter().flatten();
         let predefined: Vec<(usize, usize)> =
             constants::HANDLES.iter().chain(newer).map(|&(value, bits)| (value, bits as usize)).collect();
         // The sentinels are variables that hold an address.

@@ -1,6 +1,6 @@
 //! Functions that newer libraries have and that older ones can be given out of what they have.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{c_char, c_int};
 
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
@@ -26,44 +26,6 @@ pub unsafe extern "C" fn MPI_Error_class<A: Abi>(code: c_int, class: *mut c_int)
         }
         answer
     }
-}
-
-/// Writes a name with its length.
-///
-/// # Safety
-/// The buffer holds `MPI_MAX_OBJECT_NAME` characters.
-unsafe fn write_name(name: &CStr, buffer: *mut c_char, length: *mut c_int) -> c_int {
-    let bytes = name.to_bytes_with_nul();
-    // SAFETY: as the caller promises.
-    unsafe {
-        buffer.copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len());
-        *length = bytes.len() as c_int - 1;
-    }
-    MPI_SUCCESS
-}
-
-/// Null handles have names since MPI-4.1 (section 7.8); the libraries are asked for the others.
-macro_rules! names {
-    ($($function:ident $kind:ident $handle:ident $null:ident $name:literal;)*) => {$(
-        pub unsafe extern "C" fn $function<A: Abi>(object: $handle, name: *mut c_char, length: *mut c_int) -> c_int {
-            // SAFETY: the caller's arguments.
-            unsafe {
-                if object == $null {
-                    return write_name($name, name, length);
-                }
-                match A::bound().native.$function {
-                    Some(native) => A::bound().code_out(native($kind::inward::<A>(object), name, length)),
-                    None => MPI_ERR_UNSUPPORTED_OPERATION,
-                }
-            }
-        }
-    )*};
-}
-
-names! {
-    MPI_Comm_get_name Comm MPI_Comm MPI_COMM_NULL c"MPI_COMM_NULL";
-    MPI_Type_get_name Datatype MPI_Datatype MPI_DATATYPE_NULL c"MPI_DATATYPE_NULL";
-    MPI_Win_get_name Win MPI_Win MPI_WIN_NULL c"MPI_WIN_NULL";
 }
 
 /// Value types, index types and the predefined pairs of them.

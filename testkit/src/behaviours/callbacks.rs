@@ -163,25 +163,3 @@ pub fn attributes_and_keyvals(context: &Context<'_>) -> Result<(), String> {
     }
     Ok(())
 }
-
-pub fn predefined_attributes(context: &Context<'_>) -> Result<(), String> {
-    // Asked twice: a translation must not happen in the library's own memory.
-    for round in 0..2 {
-        let (mut value, mut flag): (*const c_int, _) = (ptr::null(), 0);
-        call!(
-            context,
-            MPI_Comm_get_attr(context.world, MPI_TAG_UB, ptr::from_mut(&mut value).cast(), &mut flag)
-        );
-        // SAFETY: the attribute is the address of an int.
-        if flag == 0 || unsafe { *value } < 32_767 {
-            return Err(format!("MPI_TAG_UB is missing or too small in round {round}"));
-        }
-        call!(context, MPI_Comm_get_attr(context.world, MPI_IO, ptr::from_mut(&mut value).cast(), &mut flag));
-        // SAFETY: as above.
-        if flag != 0 && unsafe { *value } != MPI_ANY_SOURCE && unsafe { *value } != context.rank {
-            // SAFETY: as above.
-            return Err(format!("MPI_IO is {} in round {round}", unsafe { *value }));
-        }
-    }
-    Ok(())
-}

@@ -4,9 +4,11 @@ mod callbacks;
 mod collectives;
 mod communicators;
 mod errors;
+mod files;
 mod large;
 mod life;
 mod point_to_point;
+mod predefined;
 mod threads;
 
 use crate::Context;
@@ -37,7 +39,10 @@ behaviours! {
         gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
     communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null;
     errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate;
-    callbacks: own_operations, own_error_handlers, attributes_and_keyvals, predefined_attributes;
+    predefined: optional_datatypes_have_a_size_or_none, matching_sizes, null_handles_have_names,
+        attributes_of_the_world_asked_twice;
+    files: seek_from_start_here_and_end, error_handlers_of_files;
+    callbacks: own_operations, own_error_handlers, attributes_and_keyvals;
     large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
         handles_have_integers;
     threads: many_threads_exchange;
