@@ -85,7 +85,9 @@ pub enum InspectError {
     #[error("is an ELF file, but no shared library")]
     NotShared,
     /// It exports no `MPI_Init`.
-    #[error("is a shared library, but no MPI library: it exports no MPI_Init")]
+    #[error(
+        "is a shared library, but neither an MPI library (it exports no MPI_Init) nor a plugin (it exports no anympi_plugin_entry)"
+    )]
     NotMpi,
     /// It is the library of this project that offers the standard ABI over another MPI.
     #[error("is anympi's own library, which needs another MPI below it")]

@@ -11,6 +11,7 @@ use crate::abi::{
     MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
 };
 use crate::image::{Image, Vendor};
+use crate::plugins::Hooks;
 use crate::table::FnTable;
 
 /// What a loaded library is.
@@ -172,6 +173,9 @@ pub enum MpiError {
         /// What `MPI_Error_string` says of it, or the code itself where that may not be called.
         message: String,
     },
+    /// A plugin failed.
+    #[error("{0}")]
+    Plugin(String),
 }
 
 /// One loaded MPI library. This is the trait that the author of a backend reads.
@@ -199,6 +203,11 @@ pub trait MpiInit: Send + Sync {
     /// # Errors
     /// What `MPI_Finalize` returned.
     fn finalize(&self) -> Result<(), MpiError>;
+
+    /// What this MPI asks of the program; most ask nothing.
+    fn hooks(&self) -> Option<&dyn Hooks> {
+        None
+    }
 }
 
 /// An MPI library behind a function table: all that the backends of this workspace need.

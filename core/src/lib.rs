@@ -25,6 +25,7 @@ mod narrow;
     reason = "MPI's own names and signatures, and one form for all functions of the table"
 )]
 mod own;
+mod plugins;
 mod registry;
 mod search;
 mod selection;
@@ -36,6 +37,7 @@ pub use image::{Family, Image, InspectError, Vendor, inspect};
 pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
 pub use loader::{LoadedLibrary, Visibility};
 pub use own::{answer_integers, tell_name};
+pub use plugins::{Circumstances, Hooks, PluginFile, Plugins};
 pub use registry::{Backend, Candidate, OpenError, Probe, Registry, SelectionError, Tried};
 pub use search::{PREFIX_VARIABLES, SearchDirectory, SearchPaths};
 pub use selection::{ParseSelectionError, Selection};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::image::{Family, Image, InspectError, Vendor, inspect};
 use crate::init::MpiInit;
 use crate::loader::Visibility;
+use crate::plugins::{Circumstances, PluginFile, Plugins};
 use crate::search::SearchPaths;
 use crate::selection::Selection;
 
@@ -44,6 +45,20 @@ pub struct Candidate {
     pub backend: &'static str,
     /// How it was found: the reason of the directory, or `--mpi`.
     pub found_by: String,
+    /// The plugin that brings it, if one does.
+    pub plugin: Option<PluginFile>,
+}
+
+impl Candidate {
+    /// The value of `--mpi` that means exactly this.
+    #[must_use]
+    pub fn selection(&self) -> String {
+        match &self.plugin {
+            None => format!("{}:{}", self.backend, self.image.path.display()),
+            Some(plugin) if plugin.argument.is_empty() => plugin.path.display().to_string(),
+            Some(plugin) => format!("{}:{}", plugin.path.display(), plugin.argument),
+        }
+    }
 }
 
 /// A file or directory that gave no library, and why.
@@ -68,7 +83,9 @@ pub struct Probe {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
     /// No backend has that name.
-    #[error("no MPI backend is named `{name}`; known are {known}, or the path of a library")]
+    #[error(
+        "no MPI backend or plugin is named `{name}`; known are {known}, or the path of a library or plugin"
+    )]
     UnknownName {
         /// What was asked for.
         name: String,
@@ -111,6 +128,9 @@ pub enum SelectionError {
         /// Its family.
         family: Family,
     },
+    /// A plugin cannot be used.
+    #[error(transparent)]
+    Plugin(Box<dyn std::error::Error + Send + Sync>),
 }
 
 struct Report<'a>(&'a [Tried]);
@@ -158,12 +178,16 @@ pub enum OpenError {
     /// The candidate names a backend that is not in this registry.
     #[error("no MPI backend is named `{0}`")]
     UnknownBackend(String),
+    /// A plugin cannot be used.
+    #[error(transparent)]
+    Plugin(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// The backends of a program.
 #[derive(Default)]
 pub struct Registry {
     backends: Vec<Box<dyn Backend>>,
+    plugins: Option<Box<dyn Plugins>>,
 }
 
 impl Registry {
@@ -180,7 +204,20 @@ impl Registry {
         self
     }
 
-    /// Every name that `--mpi` accepts.
+    /// Adds the plugins, which are asked for what no backend knows.
+    #[must_use]
+    pub fn with_plugins(mut self, plugins: impl Plugins + 'static) -> Self {
+        self.plugins = Some(Box::new(plugins));
+        self
+    }
+
+    /// The backend of a family.
+    #[must_use]
+    pub fn backend_of(&self, family: Family) -> Option<&dyn Backend> {
+        self.backends.iter().find(|backend| backend.family() == family).map(|backend| &**backend)
+    }
+
+    /// Every name that `--mpi` accepts, but those of plugins.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
         let backends = self.backends.iter().flat_map(|backend| {
@@ -254,9 +291,18 @@ impl Registry {
         search: &SearchPaths,
         launched_by: Option<Vendor>,
     ) -> Result<Option<Candidate>, SelectionError> {
+        let here = Circumstances { registry: self, search, launched_by };
         match selection {
             Selection::None => Ok(None),
+            Selection::Path { backend: Some(name), path } if self.is_unknown(name) => {
+                self.choose_plugin(name, &path.to_string_lossy(), here)
+            }
+            Selection::Path { backend: None, path } => match self.plugin_in(path, here)? {
+                Some(candidate) => Ok(Some(candidate)),
+                None => self.choose_file(None, path).map(Some),
+            },
             Selection::Path { backend, path } => self.choose_file(backend.as_deref(), path).map(Some),
+            Selection::Named(name) if self.is_unknown(name) => self.choose_plugin(name, "", here),
             Selection::Named(name) => {
                 let (index, vendor) = self.named(name)?;
                 let chosen = self.backends[index].name();
@@ -279,6 +325,9 @@ impl Registry {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(&self, candidate: &Candidate, visibility: Visibility) -> Result<Box<dyn MpiInit>, OpenError> {
+        if let (Some(plugin), Some(plugins)) = (&candidate.plugin, &self.plugins) {
+            return plugins.open(self, plugin, candidate, visibility);
+        }
         let backend = self.backends.iter().find(|backend| backend.name() == candidate.backend);
         let backend = backend.ok_or_else(|| OpenError::UnknownBackend(candidate.backend.to_owned()))?;
         backend.open(&candidate.image, visibility)
@@ -293,7 +342,43 @@ impl Registry {
                 return Ok((index, Some(vendor)));
             }
         }
-        Err(SelectionError::UnknownName { name: name.to_owned(), known: self.names().join(", ") })
+        let plugins = self.plugins.iter().flat_map(|plugins| plugins.names());
+        let known: Vec<String> = self.names().into_iter().map(str::to_owned).chain(plugins).collect();
+        Err(SelectionError::UnknownName { name: name.to_owned(), known: known.join(", ") })
+    }
+
+    /// Whether no backend has a name.
+    fn is_unknown(&self, name: &str) -> bool {
+        !self.names().contains(&name)
+    }
+
+    fn choose_plugin(
+        &self,
+        name: &str,
+        argument: &str,
+        here: Circumstances<'_>,
+    ) -> Result<Option<Candidate>, SelectionError> {
+        let found = self.plugins.as_ref().map(|plugins| plugins.by_name(name, argument, here));
+        match found.transpose()?.flatten() {
+            Some(candidate) => Ok(Some(candidate)),
+            // Says what is known.
+            None => self.named(name).map(|_| None),
+        }
+    }
+
+    /// The plugin that a path means: a file, or a file, a colon and the text for the plugin.
+    fn plugin_in(&self, path: &Path, here: Circumstances<'_>) -> Result<Option<Candidate>, SelectionError> {
+        let Some(plugins) = &self.plugins else { return Ok(None) };
+        let text = path.to_string_lossy();
+        let colons = text.match_indices(':').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let whole = (&*text, "");
+        let Some((file, argument)) =
+            [whole].into_iter().chain(colons).find(|(file, _)| Path::new(file).is_file())
+        else {
+            return Ok(None);
+        };
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
+        plugins.by_path(&file, argument, here)
     }
 
     fn choose_file(&self, backend: Option<&str>, path: &Path) -> Result<Candidate, SelectionError> {
@@ -322,7 +407,7 @@ impl Registry {
         let backend = backend
             .ok_or_else(|| SelectionError::NoBackend { path: path.to_owned(), family: image.family })?
             .name();
-        Ok(Candidate { image, backend, found_by: found_by.to_owned() })
+        Ok(Candidate { image, backend, found_by: found_by.to_owned(), plugin: None })
     }
 }
 

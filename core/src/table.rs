@@ -211,6 +211,17 @@ macro_rules! standard_table {
                 }
             }
 
+            /// The addresses in the slots, in the order of [`FUNCTIONS`].
+            #[must_use]
+            pub fn slots(&self) -> &[*const c_void] {
+                const { assert!(size_of::<Self>() == size_of::<usize>() * (FUNCTIONS.len() + 1)) };
+                // SAFETY: after the size, the table is nothing but function pointers, one for each name.
+                unsafe {
+                    let first = core::ptr::from_ref(self).cast::<*const c_void>().add(1);
+                    core::slice::from_raw_parts(first, FUNCTIONS.len())
+                }
+            }
+
             /// The functions that this table cannot do.
             #[must_use]
             pub fn unsupported(&self) -> Vec<&'static str> {
