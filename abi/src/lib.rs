@@ -5,3 +5,4 @@
 
 mod choice;
 mod exports;
+mod extras;

@@ -11,6 +11,7 @@ mod demo;
 mod environment;
 mod failure;
 mod figures;
+mod header;
 mod mpis;
 mod processes;
 mod requirements;
@@ -42,7 +43,8 @@ Examples:
   cargo xtask test connection      only tests whose name has that word in it
   cargo xtask bench start          how long until four engines are there, beside the stock programs
   cargo xtask bench client --json  latency, tasks and data, every value as JSON
-  cargo xtask setup                only install what the other tasks need";
+  cargo xtask setup                only install what the other tasks need
+  cargo xtask header               write abi/include/mpi.h anew after a change of the list";
 
 #[derive(Subcommand)]
 enum Task {
@@ -64,6 +66,8 @@ enum Task {
         #[arg(long)]
         tests: bool,
     },
+    /// Write abi/include/mpi.h from the list of functions and the constants
+    Header,
 }
 
 fn main() -> ExitCode {
@@ -83,6 +87,7 @@ fn run(task: Task) -> Outcome<()> {
         Task::Demo => demo::run(&workspace),
         Task::Test { filter } => test::run(&workspace, filter.as_deref()),
         Task::Bench { subject } => bench::run(&workspace, subject),
+        Task::Header => header::write(&workspace),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
             let description = setup::set_up(&workspace, purpose)?;
