@@ -2,29 +2,51 @@
 
 use core::mem::MaybeUninit;
 
-/// How many elements stay on the stack.
-const INLINE: usize = 32;
+/// How many elements stay on the stack: both halves of a window of 32 messages.
+const INLINE: usize = 64;
 
-/// Elements made by [`Buffer::from_fn`]; `T` is plain data.
+/// Elements made by [`Buffer::from_fn`], or written by who got their address; `T` is plain data.
 pub struct Buffer<T: Copy> {
     length: usize,
-    inline: [MaybeUninit<T>; INLINE],
     heap: Vec<T>,
+    inline: [MaybeUninit<T>; INLINE],
 }
 
 impl<T: Copy> Buffer<T> {
     /// An array of `length` elements, each made from its index.
-    #[inline]
     pub fn from_fn(length: usize, mut make: impl FnMut(usize) -> T) -> Self {
-        let mut buffer = Self { length, inline: [MaybeUninit::uninit(); INLINE], heap: Vec::new() };
-        if length <= INLINE {
-            for (index, slot) in buffer.inline[..length].iter_mut().enumerate() {
-                slot.write(make(index));
+        let mut buffer = MaybeUninit::uninit();
+        // SAFETY: all elements are written.
+        unsafe {
+            let first = Self::uninit_at(&mut buffer, length);
+            for index in 0..length {
+                first.add(index).write(make(index));
             }
-        } else {
-            buffer.heap = (0..length).map(make).collect();
+            buffer.assume_init()
         }
-        buffer
+    }
+
+    /// Makes an array in `place`, where it stays: it is large, and moving it costs more than a call of MPI. Returns
+    /// the address of its elements.
+    ///
+    /// # Safety
+    /// The elements are written before they are read.
+    #[inline]
+    pub unsafe fn uninit_at(place: &mut MaybeUninit<Self>, length: usize) -> *mut T {
+        let heap = if length <= INLINE { Vec::new() } else { Vec::with_capacity(length) };
+        let place = place.as_mut_ptr();
+        // SAFETY: all fields are written but the elements, which may be anything.
+        unsafe {
+            (&raw mut (*place).length).write(length);
+            (&raw mut (*place).heap).write(heap);
+            (*place).as_mut_ptr()
+        }
+    }
+
+    /// The number of elements.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.length
     }
 
     /// The first element's address; valid while the buffer does not move.
@@ -36,12 +58,9 @@ impl<T: Copy> Buffer<T> {
     /// The elements.
     #[inline]
     pub fn as_slice(&self) -> &[T] {
-        if self.length <= INLINE {
-            // SAFETY: `from_fn` wrote the first `length` elements.
-            unsafe { core::slice::from_raw_parts(self.inline.as_ptr().cast(), self.length) }
-        } else {
-            &self.heap
-        }
+        let first = if self.length <= INLINE { self.inline.as_ptr().cast() } else { self.heap.as_ptr() };
+        // SAFETY: that many elements, written before as whoever made the buffer has promised.
+        unsafe { core::slice::from_raw_parts(first, self.length) }
     }
 }
 

@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::abi::{
     Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
-    MPI_ERR_UNKNOWN, MPI_File, MPI_PROC_NULL, MPI_ROOT, MPI_Status, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE,
-    MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, MPI_UNDEFINED, MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY,
-    PREDEFINED_END,
+    MPI_ERR_UNKNOWN, MPI_File, MPI_PROC_NULL, MPI_REQUEST_NULL, MPI_ROOT, MPI_Request, MPI_Status,
+    MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, MPI_UNDEFINED,
+    MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, PREDEFINED_END,
 };
 use crate::table::NativeTable;
 
@@ -90,6 +90,8 @@ pub trait Abi: Sized + 'static {
     const IN_PLACE: isize;
     /// The address that is the native `MPI_STATUS_IGNORE` and `MPI_STATUSES_IGNORE`.
     const STATUS_IGNORE: usize;
+    /// How many bytes into a standard status a native one begins whose private fields are those of the standard one.
+    const STATUS_INSIDE: usize;
     /// The address that is the native `MPI_BUFFER_AUTOMATIC`, or one that the library refuses.
     const BUFFER_AUTOMATIC: isize;
     /// Native `MPI_DISPLACEMENT_CURRENT`.
@@ -207,7 +209,8 @@ pub struct Bound<A: Abi> {
     /// The library's own functions.
     pub native: NativeTable<A>,
     /// Native handle for each predefined value of the standard ABI; the class's null handle where it has none.
-    forward: Box<[A::Handle; PREDEFINED_END]>,
+    forward: [A::Handle; PREDEFINED_END],
+    null_request: usize,
     reverse: Reverse,
     class_in: [c_int; ERROR_CLASSES],
     class_out: Vec<c_int>,
@@ -224,12 +227,12 @@ impl<A: Abi> Bound<A> {
     #[must_use]
     pub fn new(native: NativeTable<A>, predefined: &[(usize, usize)], weights: Weights) -> Self {
         let lookup = |value: usize| predefined.iter().find(|entry| entry.0 == value).map(|entry| entry.1);
-        let forward = Box::new(std::array::from_fn(|value| {
+        let forward = std::array::from_fn(|value| {
             let bits = lookup(value)
                 .or_else(|| Class::of_predefined(value).and_then(|class| lookup(class.null())))
                 .unwrap_or(0);
             A::handle_from_bits(bits)
-        }));
+        });
         let last_native = A::ERROR_CLASSES.iter().map(|entry| entry.1).max().unwrap_or(0);
         let mut class_in = [0; ERROR_CLASSES];
         let mut class_out = vec![MPI_ERR_UNKNOWN; usize::try_from(last_native).unwrap_or(0) + 1];
@@ -247,6 +250,7 @@ impl<A: Abi> Bound<A> {
         Self {
             native,
             forward,
+            null_request: lookup(MPI_REQUEST_NULL.0).unwrap_or(0),
             reverse: Reverse::new(predefined),
             class_in,
             class_out,
@@ -271,6 +275,14 @@ impl<A: Abi> Bound<A> {
     pub fn handle_out<H: Handle>(&self, native: A::Handle) -> H {
         let bits = A::handle_bits(native);
         H::from_bits(self.reverse.find(H::CLASS, bits).unwrap_or(bits))
+    }
+
+    /// A request, as a result: the null request is the only predefined one.
+    #[inline]
+    #[must_use]
+    pub fn request_out(&self, native: A::Handle) -> MPI_Request {
+        let bits = A::handle_bits(native);
+        if bits == self.null_request { MPI_REQUEST_NULL } else { MPI_Request(bits) }
     }
 
     /// Weights of a graph, as an argument.
@@ -362,7 +374,10 @@ impl Codes {
 
 /// From native bits and class back to the predefined handle: an open-addressing hash table, half empty at most.
 struct Reverse {
-    keys: Box<[Option<(Class, usize, usize)>]>,
+    keys: [Option<(Class, usize, usize)>; Reverse::SIZE],
+    /// All predefined handles lie between these, and most others do not.
+    least: usize,
+    most: usize,
 }
 
 impl Reverse {
@@ -370,7 +385,7 @@ impl Reverse {
 
     fn new(predefined: &[(usize, usize)]) -> Self {
         assert!(predefined.len() * 2 <= Self::SIZE, "the table of predefined handles outgrew its hash");
-        let mut keys = vec![None; Self::SIZE].into_boxed_slice();
+        let mut keys = [None; Self::SIZE];
         for &(value, bits) in predefined {
             let Some(class) = Class::of_predefined(value) else { continue };
             let mut at = Self::hash(class, bits);
@@ -385,7 +400,8 @@ impl Reverse {
                 }
             }
         }
-        Self { keys }
+        let bits = || predefined.iter().map(|entry| entry.1);
+        Self { keys, least: bits().min().unwrap_or(0), most: bits().max().unwrap_or(0) }
     }
 
     #[inline]
@@ -396,6 +412,9 @@ impl Reverse {
 
     #[inline]
     fn find(&self, class: Class, bits: usize) -> Option<usize> {
+        if bits < self.least || bits > self.most {
+            return None;
+        }
         let mut at = Self::hash(class, bits);
         while let Some((known, same, value)) = self.keys[at] {
             if same == bits && known == class {

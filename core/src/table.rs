@@ -1,6 +1,7 @@
 //! The tables made from the list: a library's own functions, and the function table of the standard ABI.
 
 use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
 
 use crate::abi::MPI_Request;
 use crate::attachments;
@@ -52,20 +53,22 @@ macro_rules! shim {
             // caller owes to MPI, and each kind turns one into what the library's ABI owes.
             unsafe {
                 let function = A::bound().native.$function.unwrap_unchecked();
-                #[allow(unused_mut, reason = "functions without parameters hold nothing")]
-                let mut held = ($({
-                    let related = relations!($($($related),+)?);
-                    (<$kind as Kind>::enter::<A>($parameter, related), $parameter, related)
-                },)*);
-                let value = {
-                    let ($($parameter,)*) = &mut held;
-                    function($(<$kind as Kind>::native::<A>(&mut $parameter.0, $parameter.1)),*)
-                };
+                // Each parameter is held in a variable of its own, which stays in a register unless its address is
+                // given away.
+                #[allow(clippy::let_unit_value, reason = "functions without parameters hold nothing")]
+                let ($($parameter,)*) = ($((
+                    &mut MaybeUninit::<<$kind as Kind>::Held<A>>::uninit(),
+                    $parameter,
+                    relations!($($($related),+)?),
+                ),)*);
+                $(<$kind as Kind>::enter_at::<A>($parameter.0, $parameter.1, $parameter.2);)*
+                $(let $parameter = ($parameter.0.assume_init_mut(), $parameter.1, $parameter.2);)*
+                let value = function($(<$kind as Kind>::native::<A>($parameter.0, $parameter.1)),*);
                 let value = <$return as Return>::leave::<A>(value);
                 #[allow(unused_variables, reason = "functions without parameters read no code")]
                 let code = <$return as Return>::code(value);
-                let ($($parameter,)*) = held;
                 $(<$kind as Kind>::leave::<A>($parameter.0, $parameter.1, $parameter.2, code);)*
+                $(core::ptr::drop_in_place($parameter.0);)*
                 value
             }
         }

@@ -39,6 +39,8 @@ impl Abi for Mpich {
     const ANY_TAG: c_int = -1;
     const IN_PLACE: isize = -1;
     const STATUS_IGNORE: usize = 1;
+    // The private fields come first.
+    const STATUS_INSIDE: usize = core::mem::offset_of!(MPI_Status, MPI_internal);
     const BUFFER_AUTOMATIC: isize = -2;
     const DISPLACEMENT_CURRENT: i64 = -54_278_278;
     // MPICH's keyvals carry the bits of a handle and are far from the standard's predefined ones.
@@ -114,6 +116,21 @@ mod tests {
         Mpich::status_out(&native, &mut outer);
         assert_eq!(outer.MPI_ERROR, 77, "a single completion leaves MPI_ERROR alone");
         assert_eq!(Mpich::status_in(&outer), native);
+    }
+
+    #[test]
+    fn the_private_fields_lie_inside_the_standard_status_as_in_the_native_one() {
+        let native = Status { count_low: -5, count_high_and_cancelled: 9, ..Status::default() };
+        let mut outer = MPI_Status { MPI_SOURCE: 3, MPI_TAG: 4, ..MPI_Status::default() };
+        Mpich::status_out(&native, &mut outer);
+        let inside = (&raw const outer).wrapping_byte_add(Mpich::STATUS_INSIDE).cast::<Status>();
+        // SAFETY: no alignment is needed, and the bytes are those of `outer`.
+        let inside = unsafe { inside.read_unaligned() };
+        assert_eq!(
+            (inside.count_low, inside.count_high_and_cancelled),
+            (native.count_low, native.count_high_and_cancelled)
+        );
+        assert!(Mpich::STATUS_INSIDE + size_of::<Status>() <= size_of::<MPI_Status>());
     }
 
     #[test]

@@ -44,6 +44,8 @@ impl Abi for OpenMpi {
     const ANY_TAG: c_int = -1;
     const IN_PLACE: isize = 1;
     const STATUS_IGNORE: usize = 0;
+    // Source, tag and error lie where the standard has them, the private fields behind them.
+    const STATUS_INSIDE: usize = 0;
     // No release has automatic buffers; an address that is never given back.
     const BUFFER_AUTOMATIC: isize = -2;
     const DISPLACEMENT_CURRENT: i64 = -54_278_278;
@@ -118,6 +120,18 @@ mod tests {
         OpenMpi::status_out(&native, &mut outer);
         assert_eq!(outer.MPI_ERROR, 77, "a single completion leaves MPI_ERROR alone");
         assert_eq!(OpenMpi::status_in(&outer), native);
+    }
+
+    #[test]
+    fn the_private_fields_lie_inside_the_standard_status_as_in_the_native_one() {
+        let native = Status { cancelled: 1, count: 0x1234_5678_9abc, ..Status::default() };
+        let mut outer = MPI_Status { MPI_SOURCE: 3, MPI_TAG: 4, ..MPI_Status::default() };
+        OpenMpi::status_out(&native, &mut outer);
+        let inside = (&raw const outer).wrapping_byte_add(OpenMpi::STATUS_INSIDE).cast::<Status>();
+        // SAFETY: no alignment is needed, and the bytes are those of `outer`.
+        let inside = unsafe { inside.read_unaligned() };
+        assert_eq!((inside.cancelled, inside.count), (native.cancelled, native.count));
+        assert!(OpenMpi::STATUS_INSIDE + size_of::<Status>() <= size_of::<MPI_Status>());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use core::ffi::c_int;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use super::scalars::*;
 use super::{Kind, Pointee, Relations, int_at, length};
-use crate::abi::{Handle, MPI_ERR_IN_STATUS, MPI_Status};
+use crate::abi::{Handle, MPI_ERR_IN_STATUS, MPI_SUCCESS, MPI_Status};
 use crate::array::Buffer as ArrayBuffer;
 use crate::attachments;
 use crate::family::Abi;
@@ -20,9 +21,27 @@ impl<K: Scalar> Kind for InArray<K> {
 
     #[inline]
     unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
+        let mut held = MaybeUninit::uninit();
+        // SAFETY: as the caller promises; `enter_at` fills what it is given.
+        unsafe {
+            Self::enter_at::<A>(&mut held, outer, related);
+            held.assume_init()
+        }
+    }
+    #[inline]
+    unsafe fn enter_at<A: Abi>(
+        place: &mut MaybeUninit<Self::Held<A>>,
+        outer: Self::Outer,
+        related: Relations,
+    ) {
         let length = if outer.is_null() { 0 } else { length(related[0]) };
-        // SAFETY: the caller's array has that many readable elements.
-        ArrayBuffer::from_fn(length, |index| K::inward::<A>(unsafe { *outer.add(index) }))
+        // SAFETY: both arrays have that many elements.
+        unsafe {
+            let first = ArrayBuffer::uninit_at(place, length);
+            for index in 0..length {
+                first.add(index).write(K::inward::<A>(*outer.add(index)));
+            }
+        }
     }
     #[inline]
     fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
@@ -30,35 +49,58 @@ impl<K: Scalar> Kind for InArray<K> {
     }
 }
 
-/// An array of handles that MPI reads and writes.
+/// An array of handles that MPI reads and writes: requests.
+///
+/// Native handles are not larger than those of the standard ABI, so for the time of the call the caller's own array
+/// holds the native ones, packed at its start. No length of it needs memory.
 pub struct InOutArray<K>(PhantomData<K>);
+
+/// How long an array in place is, and what was in it if somebody waits for the end of one of its requests.
+pub struct InPlace<H> {
+    length: usize,
+    before: Vec<H>,
+}
 
 impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
     type Outer = *mut K::Outer;
     type Native<A: Abi> = *mut K::Native<A>;
-    type Held<A: Abi> = ArrayBuffer<K::Native<A>>;
+    type Held<A: Abi> = InPlace<K::Outer>;
 
     #[inline]
     unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-        // SAFETY: as for `InArray`.
-        unsafe { InArray::<K>::enter::<A>(outer, related) }
+        const { assert!(size_of::<K::Native<A>>() <= size_of::<K::Outer>()) };
+        const { assert!(align_of::<K::Native<A>>() <= align_of::<K::Outer>()) };
+        let length = if outer.is_null() { 0 } else { length(related[0]) };
+        let mut before = Vec::new();
+        if attachments::any() {
+            // SAFETY: the caller's array has that many readable elements.
+            before.extend((0..length).map(|index| unsafe { *outer.add(index) }));
+        }
+        let packed = outer.cast::<K::Native<A>>();
+        for index in 0..length {
+            // SAFETY: the array is the caller's to be written; what is overwritten has been read before.
+            unsafe { packed.add(index).write(K::inward::<A>(outer.add(index).read())) };
+        }
+        InPlace { length, before }
     }
     #[inline]
-    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        if outer.is_null() { core::ptr::null_mut() } else { held.as_mut_ptr() }
+    fn native<A: Abi>(_held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
+        outer.cast()
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
-        let watched = attachments::any();
-        for (index, &native) in held.as_slice().iter().enumerate() {
-            // SAFETY: the caller's array is as long as the one that `enter` made from it.
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
+        let packed = outer.cast::<K::Native<A>>();
+        // Backwards: a handle may lie where one before it is unpacked to.
+        for index in (0..held.length).rev() {
+            // SAFETY: `enter` has packed that many elements.
             unsafe {
-                let slot = outer.add(index);
-                let before = *slot;
-                *slot = K::outward::<A>(native, before);
-                if watched && (*slot).bits() == K::Outer::CLASS.null() {
-                    attachments::release(before.bits());
-                }
+                outer.add(index).write(K::outward::<A>(packed.add(index).read(), K::Outer::from_bits(0)))
+            };
+        }
+        for (index, before) in held.before.iter().enumerate() {
+            // SAFETY: as above.
+            if unsafe { *outer.add(index) }.bits() == K::Outer::CLASS.null() {
+                attachments::release(before.bits());
             }
         }
     }
@@ -81,7 +123,7 @@ impl Kind for OutArray<Rank> {
         outer
     }
     #[inline]
-    unsafe fn leave<A: Abi>(length: usize, outer: Self::Outer, _related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(&mut length: &mut usize, outer: Self::Outer, _related: Relations, code: c_int) {
         if code == 0 && !outer.is_null() {
             for index in 0..length {
                 // SAFETY: the library has written that many elements of the caller's array.
@@ -94,16 +136,18 @@ impl Kind for OutArray<Rank> {
 /// Copies the first `length` statuses to the caller; with `MPI_ERR_IN_STATUS` their error fields as well.
 ///
 /// # Safety
-/// The caller's array has that many elements.
+/// The caller's array has that many elements, and the library has written them.
+#[inline]
 unsafe fn hand_over<A: Abi>(
-    held: &ArrayBuffer<A::Status>,
+    held: &mut ArrayBuffer<A::Status>,
     outer: *mut MPI_Status,
     length: usize,
     code: c_int,
 ) {
-    for (index, native) in held.as_slice().iter().take(length).enumerate() {
+    let natives = held.as_mut_ptr();
+    for index in 0..length.min(held.len()) {
         // SAFETY: as the caller promises.
-        let slot = unsafe { &mut *outer.add(index) };
+        let (native, slot) = unsafe { (&*natives.add(index), &mut *outer.add(index)) };
         A::status_out(native, slot);
         if code == MPI_ERR_IN_STATUS {
             slot.MPI_ERROR = A::bound().code_out(A::status_error(native));
@@ -127,18 +171,36 @@ macro_rules! status_arrays {
 
             #[inline]
             unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-                let blank = A::status_in(&MPI_Status::default());
-                ArrayBuffer::from_fn(if outer.is_null() { 0 } else { length(related[0]) }, |_| blank)
+                let mut held = MaybeUninit::uninit();
+                // SAFETY: as the caller promises; `enter_at` fills what it is given.
+                unsafe {
+                    Self::enter_at::<A>(&mut held, outer, related);
+                    held.assume_init()
+                }
+            }
+            #[inline]
+            unsafe fn enter_at<A: Abi>(
+                place: &mut MaybeUninit<Self::Held<A>>,
+                outer: Self::Outer,
+                related: Relations,
+            ) {
+                // SAFETY: the library writes what `leave` reads.
+                unsafe { ArrayBuffer::uninit_at(place, if outer.is_null() { 0 } else { length(related[0]) }) };
             }
             #[inline]
             fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
                 if outer.is_null() { Status::null::<A>() } else { held.as_mut_ptr() }
             }
             #[inline]
-            unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, $related: Relations, $code: c_int) {
+            unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, $related: Relations, $code: c_int) {
                 // SAFETY: a related result is the caller's int, which the library has written when the call
-                // succeeded; the array is as long as the one that `enter` made.
-                unsafe { hand_over::<A>(&held, outer, $there, $code) };
+                // succeeded; the array is as long as the one that `enter` made. A call that returns one of the
+                // two codes has written the statuses that it says are there.
+                unsafe {
+                    if $code == MPI_SUCCESS || $code == MPI_ERR_IN_STATUS {
+                        hand_over::<A>(held, outer, $there, $code);
+                    }
+                }
             }
         }
     )*};
@@ -147,12 +209,10 @@ macro_rules! status_arrays {
 status_arrays! {
     OutArray, |_related, code| usize::MAX;
     OutArrayIf, |related, code| {
-        if code == MPI_ERR_IN_STATUS || (code == 0 && int_at(related[1]) != 0) { usize::MAX } else { 0 }
+        if code == MPI_ERR_IN_STATUS || int_at(related[1]) != 0 { usize::MAX } else { 0 }
     };
     // The number is MPI_UNDEFINED where no request was active.
-    OutSome, |related, code| {
-        if code == 0 || code == MPI_ERR_IN_STATUS { usize::try_from(int_at(related[1])).unwrap_or(0) } else { 0 }
-    };
+    OutSome, |related, _code| usize::try_from(int_at(related[1])).unwrap_or(0);
 }
 
 /// How long an array is that only functions with large counts have: it crosses by itself, but where it must be

@@ -15,6 +15,7 @@ pub use returns::*;
 pub use scalars::*;
 
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 
 use crate::abi::MPI_Comm;
 use crate::family::Abi;
@@ -37,6 +38,20 @@ pub trait Kind {
     /// `outer` is a valid argument of this kind, as the MPI standard defines it.
     unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A>;
 
+    /// As [`Kind::enter`], into the variable that holds it: for what is too large to be moved there.
+    ///
+    /// # Safety
+    /// As for `enter`.
+    #[inline]
+    unsafe fn enter_at<A: Abi>(
+        place: &mut MaybeUninit<Self::Held<A>>,
+        outer: Self::Outer,
+        related: Relations,
+    ) {
+        // SAFETY: as the caller promises.
+        place.write(unsafe { Self::enter::<A>(outer, related) });
+    }
+
     /// The argument itself.
     fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A>;
 
@@ -45,7 +60,7 @@ pub trait Kind {
     /// # Safety
     /// As for `enter`, and the library has returned from the call.
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
         let _ = (held, outer, related, code);
     }
 }

@@ -99,10 +99,10 @@ impl<K: Pointee> Kind for Out<K> {
         if outer.is_null() { K::null::<A>() } else { held.as_mut_ptr() }
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, code: c_int) {
         if !outer.is_null() && (code == 0 || K::SURVIVES_ERROR) {
             // SAFETY: the caller's variable is writable; the library has written `held`, or it was never blank.
-            unsafe { *outer = K::outward::<A>(held.assume_init(), *outer) };
+            unsafe { *outer = K::outward::<A>(held.assume_init_read(), *outer) };
         }
     }
 }
@@ -125,7 +125,7 @@ impl<K: Pointee> Kind for OutIf<K> {
         Out::<K>::native::<A>(held, outer)
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
         // SAFETY: the flag is the caller's int, which the library has written when the call succeeded.
         unsafe {
             if code == 0 && int_at(related[0]) != 0 {
@@ -157,34 +157,33 @@ impl<K: Pointee> Kind for InOut<K> {
         if outer.is_null() { core::ptr::null_mut() } else { held.as_mut_ptr() }
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
         if !outer.is_null() {
             // SAFETY: initialised by `enter`; the caller's variable is writable.
             unsafe {
                 let before = *outer;
-                *outer = K::outward::<A>(held.assume_init(), before);
+                *outer = K::outward::<A>(held.assume_init_read(), before);
                 K::watch(before, *outer);
             }
         }
     }
 }
 
-/// A value behind a pointer that MPI reads.
+/// A value behind a pointer that MPI reads: a status.
 pub struct In<K>(PhantomData<K>);
 
-impl<K: Pointee> Kind for In<K> {
-    type Outer = *const K::Outer;
-    type Native<A: Abi> = *const K::Native<A>;
-    type Held<A: Abi> = MaybeUninit<K::Native<A>>;
+impl Kind for In<Status> {
+    type Outer = *const MPI_Status;
+    type Native<A: Abi> = *const A::Status;
+    type Held<A: Abi> = ();
 
     #[inline]
-    unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
-        // SAFETY: as the caller promises; nothing is written through the pointer.
-        unsafe { InOut::<K>::enter::<A>(outer.cast_mut(), related) }
-    }
+    unsafe fn enter<A: Abi>(_outer: Self::Outer, _related: Relations) {}
+    // Whoever gets a status asks for its count or whether it was cancelled, which lie in its private bytes as in a
+    // native status. The fields that the user may have changed are not read.
     #[inline]
-    fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        if outer.is_null() { K::null::<A>() } else { held.as_ptr() }
+    fn native<A: Abi>(_held: &mut (), outer: Self::Outer) -> Self::Native<A> {
+        if outer.is_null() { Status::null::<A>() } else { outer.wrapping_byte_add(A::STATUS_INSIDE).cast() }
     }
 }
 
@@ -212,7 +211,7 @@ impl<K: Pointee<Outer: Handle>> Kind for Late<K> {
         }
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
         if size_of::<K::Native<A>>() != size_of::<K::Outer>() {
             // SAFETY: the library has written `held`, as for any other result.
             unsafe { Out::<K>::leave::<A>(held, outer, related, code) };
@@ -235,7 +234,7 @@ impl Kind for OutBuffer {
         outer
     }
     #[inline]
-    unsafe fn leave<A: Abi>(_held: (), outer: *mut c_void, _related: Relations, code: c_int) {
+    unsafe fn leave<A: Abi>(_held: &mut (), outer: *mut c_void, _related: Relations, code: c_int) {
         let given = outer.cast::<*mut c_void>();
         // SAFETY: the caller's variable, which the library has written when the call succeeded.
         unsafe {

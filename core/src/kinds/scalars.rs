@@ -62,7 +62,7 @@ scalars! {
     /// A reduction operation.
     Op: MPI_Op, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// A request.
-    Request: MPI_Request, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
+    Request: MPI_Request, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().request_out(native);
     /// An error handler.
     Errhandler: MPI_Errhandler, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// A group of processes.

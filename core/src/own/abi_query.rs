@@ -30,7 +30,7 @@ unsafe fn make_info<A: Abi>(info: *mut MPI_Info, pairs: &[(&CStr, String)]) -> c
     unsafe {
         let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
         let mut code = A::bound().code_out(create(<Out<Info> as Kind>::native::<A>(&mut held, info)));
-        <Out<Info> as Kind>::leave::<A>(held, info, [0, 0], code);
+        <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
         if code == 0 && !info.is_null() {
             for (key, value) in pairs {
                 let value = CString::new(value.as_str()).unwrap_or_default();

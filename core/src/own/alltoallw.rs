@@ -183,7 +183,7 @@ macro_rules! alltoallw_with_request {
                     <Out<Request> as Kind>::native::<A>(&mut held, request),
                 );
                 let code = A::bound().code_out(code);
-                <Out<Request> as Kind>::leave::<A>(held, request, [0, 0], code);
+                <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
                 if code == 0 {
                     keep::<A>(request, PERSISTENT, vec![Box::new(Handles(send)), Box::new(Handles(receive))]);
                 }

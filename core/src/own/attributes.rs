@@ -103,7 +103,7 @@ macro_rules! keyvals {
                     functions.cast(),
                 );
                 let code = A::bound().code_out(code);
-                <Out<Keyval> as Kind>::leave::<A>(held, keyval, [0, 0], code);
+                <Out<Keyval> as Kind>::leave::<A>(&mut held, keyval, [0, 0], code);
                 if code != 0 {
                     drop(Box::from_raw(functions));
                 }

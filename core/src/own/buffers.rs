@@ -128,7 +128,7 @@ unsafe fn iflush<A: Abi>(request: *mut MPI_Request) -> c_int {
             <Out<Request> as Kind>::native::<A>(&mut held, request),
         );
         let code = A::bound().code_out(code);
-        <Out<Request> as Kind>::leave::<A>(held, request, [0, 0], code);
+        <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
         code
     }
 }
@@ -154,7 +154,7 @@ macro_rules! attachers {
                 match A::bound().native.$detach {
                     Some(native) => {
                         let code = A::bound().code_out(native($kind::inward::<A>($owner), buffer, size));
-                        OutBuffer::leave::<A>((), buffer, [0, 0], code);
+                        OutBuffer::leave::<A>(&mut (), buffer, [0, 0], code);
                         code
                     }
                     None => {
@@ -198,7 +198,7 @@ macro_rules! process_buffer {
                 match A::bound().native.$detach {
                     Some(native) if A::bound().native.MPI_Buffer_flush.is_some() => {
                         let code = A::bound().code_out(native(buffer, size));
-                        OutBuffer::leave::<A>((), buffer, [0, 0], code);
+                        OutBuffer::leave::<A>(&mut (), buffer, [0, 0], code);
                         code
                     }
                     _ => {
@@ -239,7 +239,7 @@ macro_rules! flushers {
                 let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
                 let argument = <Out<Request> as Kind>::native::<A>(&mut held, request);
                 let code = A::bound().code_out(native($($kind::inward::<A>($owner),)? argument));
-                <Out<Request> as Kind>::leave::<A>(held, request, [0, 0], code);
+                <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
                 code
             }
         }

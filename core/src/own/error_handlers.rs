@@ -42,7 +42,7 @@ macro_rules! creators {
                 let mut held = <Out<Errhandler> as Kind>::enter::<A>(errhandler, [0, 0]);
                 let argument = <Out<Errhandler> as Kind>::native::<A>(&mut held, errhandler);
                 let code = A::bound().code_out(native(function, argument));
-                <Out<Errhandler> as Kind>::leave::<A>(held, errhandler, [0, 0], code);
+                <Out<Errhandler> as Kind>::leave::<A>(&mut held, errhandler, [0, 0], code);
                 code
             }
         }

@@ -181,9 +181,9 @@ pub unsafe extern "C" fn MPI_T_event_get_info<A: Abi>(
             <Out<Bind> as Kind>::native::<A>(&mut held_bind, bind),
         );
         let code = A::bound().code_out(code);
-        <Out<Verbosity> as Kind>::leave::<A>(held_verbosity, verbosity, [0, 0], code);
-        <Out<Info> as Kind>::leave::<A>(held_info, info, [0, 0], code);
-        <Out<Bind> as Kind>::leave::<A>(held_bind, bind, [0, 0], code);
+        <Out<Verbosity> as Kind>::leave::<A>(&mut held_verbosity, verbosity, [0, 0], code);
+        <Out<Info> as Kind>::leave::<A>(&mut held_info, info, [0, 0], code);
+        <Out<Bind> as Kind>::leave::<A>(&mut held_bind, bind, [0, 0], code);
         if code == 0 {
             for (at, &native) in natives.as_slice().iter().enumerate() {
                 *datatypes.add(at) = Datatype::outward::<A>(native, MPI_DATATYPE_NULL);

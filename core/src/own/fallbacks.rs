@@ -56,7 +56,7 @@ pub unsafe extern "C" fn MPI_Type_get_value_index<A: Abi>(
             let argument = <Out<Datatype> as Kind>::native::<A>(&mut held, pair);
             let code = native(Datatype::inward::<A>(value), Datatype::inward::<A>(index), argument);
             let code = A::bound().code_out(code);
-            <Out<Datatype> as Kind>::leave::<A>(held, pair, [0, 0], code);
+            <Out<Datatype> as Kind>::leave::<A>(&mut held, pair, [0, 0], code);
             return code;
         }
         let known = PAIRS.iter().find(|known| known.0 == value && known.1 == index);
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn MPI_Get_hw_resource_info<A: Abi>(info: *mut MPI_Info) -
     unsafe {
         let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
         let code = A::bound().code_out(make(<Out<Info> as Kind>::native::<A>(&mut held, info)));
-        <Out<Info> as Kind>::leave::<A>(held, info, [0, 0], code);
+        <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
         code
     }
 }
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn MPI_Request_get_status_all<A: Abi>(
                 <Statuses as Kind>::native::<A>(&mut held_statuses, statuses),
             );
             let code = A::bound().code_out(code);
-            <Statuses as Kind>::leave::<A>(held_statuses, statuses, related, code);
+            <Statuses as Kind>::leave::<A>(&mut held_statuses, statuses, related, code);
             return code;
         }
         let requests = requests_of(requests, count);
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn MPI_Request_get_status_any<A: Abi>(
                 <One as Kind>::native::<A>(&mut held_status, status),
             );
             let code = A::bound().code_out(code);
-            <One as Kind>::leave::<A>(held_status, status, related, code);
+            <One as Kind>::leave::<A>(&mut held_status, status, related, code);
             return code;
         }
         let (mut active, mut found) = (false, EMPTY);
@@ -243,7 +243,7 @@ pub unsafe extern "C" fn MPI_Request_get_status_some<A: Abi>(
                 <Some_ as Kind>::native::<A>(&mut held_statuses, statuses),
             );
             let code = A::bound().code_out(code);
-            <Some_ as Kind>::leave::<A>(held_statuses, statuses, related, code);
+            <Some_ as Kind>::leave::<A>(&mut held_statuses, statuses, related, code);
             return code;
         }
         let (mut active, mut done) = (false, 0);
@@ -342,7 +342,7 @@ pub unsafe extern "C" fn MPI_Info_create_env<A: Abi>(
             (None, None) => return MPI_ERR_UNSUPPORTED_OPERATION,
         };
         let code = A::bound().code_out(code);
-        <Out<Info> as Kind>::leave::<A>(held, info, [0, 0], code);
+        <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
         code
     }
 }
@@ -368,8 +368,8 @@ pub unsafe extern "C" fn MPI_Comm_idup_with_info<A: Abi>(
             (None, None) => return MPI_ERR_UNSUPPORTED_OPERATION,
         };
         let code = A::bound().code_out(code);
-        <Late<Comm> as Kind>::leave::<A>(held, made, [0, 0], code);
-        <Out<Request> as Kind>::leave::<A>(held_request, request, [0, 0], code);
+        <Late<Comm> as Kind>::leave::<A>(&mut held, made, [0, 0], code);
+        <Out<Request> as Kind>::leave::<A>(&mut held_request, request, [0, 0], code);
         code
     }
 }

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn MPI_Grequest_start<A: Abi>(
         if code != 0 {
             drop(Box::from_raw(state));
         }
-        <Out<Request> as Kind>::leave::<A>(held, request, [0, 0], code);
+        <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
         code
     }
 }

@@ -23,7 +23,7 @@ pub unsafe extern "C" fn MPI_Type_contiguous_c<A: Abi>(
             (None, Some(_), Err(_)) => contiguous::<A>(count, datatype, argument),
             (None, None, _) => MPI_ERR_UNSUPPORTED_OPERATION,
         };
-        <Out<Datatype> as Kind>::leave::<A>(held, made, [0, 0], code);
+        <Out<Datatype> as Kind>::leave::<A>(&mut held, made, [0, 0], code);
         code
     }
 }

@@ -48,7 +48,7 @@ unsafe fn create<A: Abi>(
         let mut held = <Out<Op> as Kind>::enter::<A>(op, [0, 0]);
         let code =
             A::bound().code_out(native(function, commute, <Out<Op> as Kind>::native::<A>(&mut held, op)));
-        <Out<Op> as Kind>::leave::<A>(held, op, [0, 0], code);
+        <Out<Op> as Kind>::leave::<A>(&mut held, op, [0, 0], code);
         code
     }
 }

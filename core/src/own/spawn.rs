@@ -61,7 +61,7 @@ pub unsafe extern "C" fn MPI_Comm_spawn<A: Abi>(
         if is_root::<A>(parent, root) && (code == 0 || code == MPI_ERR_SPAWN) {
             translate_codes::<A>(codes, usize::try_from(maxprocs).unwrap_or(0));
         }
-        <Out<Comm> as Kind>::leave::<A>(held, intercomm, [0, 0], code);
+        <Out<Comm> as Kind>::leave::<A>(&mut held, intercomm, [0, 0], code);
         code
     }
 }
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn MPI_Comm_spawn_multiple<A: Abi>(
         if root_here && (code == 0 || code == MPI_ERR_SPAWN) {
             translate_codes::<A>(codes, total);
         }
-        <Out<Comm> as Kind>::leave::<A>(held, intercomm, [0, 0], code);
+        <Out<Comm> as Kind>::leave::<A>(&mut held, intercomm, [0, 0], code);
         code
     }
 }
