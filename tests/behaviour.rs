@@ -21,7 +21,7 @@ fn behave(installation: &Installation) -> PathBuf {
 
 fn launch(mpi: &Mpi, ranks: u32, program: &Path, arguments: &[String]) -> Output {
     Command::new("timeout")
-        .args(["--kill-after=5", "120"])
+        .args(["--kill-after=5", "300"])
         .arg(&mpi.launcher)
         .args(&mpi.launcher_arguments)
         .args(["-n", &ranks.to_string()])

@@ -38,7 +38,7 @@ impl Built {
 
     fn command(&self, launcher: Option<(&Mpi, u32)>, choice: Option<&str>) -> Command {
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", "60"]);
+        command.args(["--kill-after=5", "300"]);
         if let Some((mpi, ranks)) = launcher {
             command.arg(&mpi.launcher).args(&mpi.launcher_arguments).args(["-n", &ranks.to_string()]);
             command.envs(&mpi.environment);

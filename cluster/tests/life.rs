@@ -16,7 +16,18 @@ use std::time::{Duration, Instant};
 const GOOD_ENGINE: &str = r#"mkdir -p "$IPP_PROFILE_DIR/engines"
 echo $$ >> "$IPP_PROFILE_DIR/pids"
 [ -n "$IPP_CONNECTION_INFO" ] && touch "$IPP_PROFILE_DIR/engines/$$"
-exec sleep 100"#;
+exec sleep 1000"#;
+
+/// How long anything may take to come about. No test waits so long unless it fails; a busy build server is slow.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn until(what: impl Fn() -> String, done: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "waited in vain: {}", what());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 struct Place {
     directory: tempfile::TempDir,
@@ -75,8 +86,12 @@ impl Place {
         finish(self.command(words).output().unwrap())
     }
 
-    fn start(&self, words: &str) -> Child {
-        self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    fn start(&self, words: &str) -> Started {
+        let log = self.path("log");
+        let file = fs::File::create(&log).unwrap();
+        let mut command = self.command(words);
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Started { child, log }
     }
 
     /// Numbers of the controller and the engines that were started.
@@ -86,26 +101,14 @@ impl Place {
     }
 
     fn wait_for_pids(&self, count: usize) {
-        let start = Instant::now();
-        while self.pids().len() < count {
-            assert!(start.elapsed() < Duration::from_secs(20), "only {:?} of {count} started", self.pids());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until(|| format!("{count} processes, there are {:?}", self.pids()), || self.pids().len() >= count);
     }
 
-    fn wait_until_up(&self, engines: usize) {
-        self.wait_for_pids(engines + 1);
-        let start = Instant::now();
-        let announced =
-            || fs::read_to_string(self.cluster_file()).is_ok_and(|text| text.contains("\"engines\":{\"0\""));
-        while !announced()
-            || fs::read_dir(self.profile().join("engines")).map_or(0, Iterator::count) < engines
-        {
-            assert!(start.elapsed() < Duration::from_secs(20), "not up");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        // The supervisor asks four times a second.
-        std::thread::sleep(Duration::from_millis(600));
+    /// Start a cluster and wait until it says that all engines are there.
+    fn up(&self, words: &str, engines: usize) -> Started {
+        let started = self.start(words);
+        started.says(&format!("{engines} engine{} ready (", if engines == 1 { "" } else { "s" }));
+        started
     }
 
     /// No process, no cluster file, no connection file.
@@ -115,6 +118,37 @@ impl Place {
         }
         let left: Vec<_> = fs::read_dir(self.profile().join("security")).into_iter().flatten().collect();
         assert!(left.is_empty(), "{left:?} left: {what}");
+    }
+}
+
+/// An `ipcluster` that runs, and all that it says.
+struct Started {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Started {
+    fn text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn says(&self, words: &str) {
+        until(|| format!("`{words}` in: {}", self.text()), || self.text().contains(words));
+    }
+
+    fn signal(&self, number: Signal) {
+        signal(self::number(&self.child), number);
+    }
+
+    /// Wait for the end of it; its exit code and all that it said.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        (code, self.text())
+    }
+
+    fn end(self, with: Signal) -> (Option<i32>, String) {
+        self.signal(with);
+        self.finish()
     }
 }
 
@@ -146,20 +180,14 @@ fn number(child: &Child) -> i32 {
     i32::try_from(child.id()).unwrap()
 }
 
-fn end(child: Child, with: Signal) -> (Option<i32>, String) {
-    signal(number(&child), with);
-    finish(child.wait_with_output().unwrap())
-}
-
 #[test]
 fn one_interrupt_ends_everything() {
     for with in [Signal::INT, Signal::TERM] {
         let place = Place::with_engine(GOOD_ENGINE);
-        let child = place.start("local -n 3");
-        place.wait_until_up(3);
+        let cluster = place.up("local -n 3", 3);
         let mode = fs::metadata(place.cluster_file()).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
-        let (code, text) = end(child, with);
+        let (code, text) = cluster.end(with);
         assert_eq!(code, Some(0), "{text}");
         assert!(
             text.contains("3 of 3 engines have registered") && text.contains("3 engines ready"),
@@ -172,32 +200,31 @@ fn one_interrupt_ends_everything() {
 #[test]
 fn interrupts_before_the_cluster_is_up() {
     // While the controller is not ready, and while engines do not register.
-    let silent = Place::new("echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 100", GOOD_ENGINE);
-    let child = silent.start("local -n 1");
+    let silent = Place::new("echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 1000", GOOD_ENGINE);
+    let cluster = silent.start("local -n 1");
     silent.wait_for_pids(1);
-    let (code, text) = end(child, Signal::INT);
+    let (code, text) = cluster.end(Signal::INT);
     assert_eq!(code, Some(130), "{text}");
     silent.assert_nothing_left(&text);
-    let mute = Place::with_engine("echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 100");
-    let child = mute.start("start -n 2");
+    let mute = Place::with_engine("echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 1000");
+    let cluster = mute.start("start -n 2");
     mute.wait_for_pids(3);
-    let (code, text) = end(child, Signal::INT);
+    let (code, text) = cluster.end(Signal::INT);
     assert_eq!(code, Some(130), "{text}");
     mute.assert_nothing_left(&text);
 }
 
 #[test]
 fn a_second_interrupt_does_not_wait() {
-    let stubborn =
-        format!("trap '' TERM INT\n{}", GOOD_ENGINE.replace("exec sleep 100", "while :; do sleep 0.2; done"));
+    let stubborn = format!(
+        "trap '' TERM INT\n{}",
+        GOOD_ENGINE.replace("exec sleep 1000", "while :; do sleep 0.2; done")
+    );
     let place = Place::with_engine(&stubborn);
-    let child = place.start("local -n 2");
-    place.wait_until_up(2);
-    let start = Instant::now();
-    signal(number(&child), Signal::INT);
-    std::thread::sleep(Duration::from_millis(500));
-    let (_, text) = end(child, Signal::INT);
-    assert!(start.elapsed() < Duration::from_secs(4), "{text}");
+    let cluster = place.up("local -n 2", 2);
+    cluster.signal(Signal::INT);
+    cluster.says("stopping");
+    let (_, text) = cluster.end(Signal::INT);
     assert!(text.contains("killing"), "{text}");
     place.assert_nothing_left(&text);
 }
@@ -205,12 +232,11 @@ fn a_second_interrupt_does_not_wait() {
 #[test]
 fn orphans_are_ended_as_well() {
     let parent =
-        "setsid sh -c 'echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 100' &\n".to_owned() + GOOD_ENGINE;
+        "setsid sh -c 'echo $$ >> \"$IPP_PROFILE_DIR/pids\"; exec sleep 1000' &\n".to_owned() + GOOD_ENGINE;
     let place = Place::with_engine(&parent);
-    let child = place.start("local -n 1");
-    place.wait_until_up(1);
+    let cluster = place.up("local -n 1", 1);
     place.wait_for_pids(3);
-    let (code, text) = end(child, Signal::INT);
+    let (code, text) = cluster.end(Signal::INT);
     assert_eq!(code, Some(0), "{text}");
     place.assert_nothing_left(&text);
 }
@@ -228,10 +254,9 @@ fn a_controller_that_dies_is_reported_with_its_words() {
 #[test]
 fn a_controller_that_dies_later_ends_the_cluster() {
     let place = Place::with_engine(GOOD_ENGINE);
-    let child = place.start("local -n 2");
-    place.wait_until_up(2);
+    let cluster = place.up("local -n 2", 2);
     signal(place.pids()[0], Signal::KILL);
-    let (code, text) = finish(child.wait_with_output().unwrap());
+    let (code, text) = cluster.finish();
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("the controller was ended by signal 9, so the cluster is being stopped"), "{text}");
     place.assert_nothing_left(&text);
@@ -335,10 +360,7 @@ fn stale_files_are_recognised_and_removed() {
 #[test]
 fn a_cluster_whose_supervisor_was_killed_can_be_stopped() {
     let place = Place::with_engine(GOOD_ENGINE);
-    let mut child = place.start("local -n 2");
-    place.wait_until_up(2);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    place.up("local -n 2", 2).end(Signal::KILL);
     assert!(place.pids().iter().all(|pid| alive(*pid)));
     let (code, text) = place.run("stop");
     assert_eq!(code, Some(0), "{text}");
@@ -380,17 +402,12 @@ fn bad_wishes_get_one_sentence_and_start_nothing() {
 fn signals_for_engines_reach_them() {
     let place = Place::with_engine(&format!(
         "trap 'touch \"$IPP_PROFILE_DIR/got\"' USR1\n{}",
-        GOOD_ENGINE.replace("exec sleep 100", "while :; do sleep 0.1; done")
+        GOOD_ENGINE.replace("exec sleep 1000", "while :; do sleep 0.1; done")
     ));
-    let child = place.start("local -n 1");
-    place.wait_until_up(1);
-    signal(number(&child), Signal::USR1);
-    let start = Instant::now();
-    while !place.profile().join("got").exists() {
-        assert!(start.elapsed() < Duration::from_secs(10), "the signal did not arrive");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let (code, text) = end(child, Signal::INT);
+    let cluster = place.up("local -n 1", 1);
+    cluster.signal(Signal::USR1);
+    until(|| "the signal in an engine".into(), || place.profile().join("got").exists());
+    let (code, text) = cluster.end(Signal::INT);
     assert_eq!(code, Some(0), "{text}");
     place.assert_nothing_left(&text);
 }
@@ -401,9 +418,8 @@ fn engines_under_every_launcher_start_and_end() {
     for mpi in &Installation::load().unwrap().mpis {
         for (with, expected) in [(Signal::INT, Some(0)), (Signal::KILL, Some(1))] {
             let place = Place::with_engine(GOOD_ENGINE);
-            let child =
-                place.start(&format!("mpirun -n 3 --allow-run-as-root --mpi={}", mpi.library.display()));
-            place.wait_for_pids(4);
+            let words = format!("mpirun -n 3 --allow-run-as-root --mpi={}", mpi.library.display());
+            let cluster = place.up(&words, 3);
             let launcher = || {
                 let text = fs::read_to_string(place.cluster_file()).ok()?;
                 let file: serde_json::Value = serde_json::from_str(&text).ok()?;
@@ -411,14 +427,13 @@ fn engines_under_every_launcher_start_and_end() {
                 i32::try_from(set["pid"].as_i64()?).ok()
             };
             let launcher = launcher().unwrap();
-            std::thread::sleep(Duration::from_millis(800));
             let (code, text) = match with {
                 // The launcher itself is killed, so that its ranks become orphans.
                 Signal::KILL => {
                     signal(launcher, with);
-                    finish(child.wait_with_output().unwrap())
+                    cluster.finish()
                 }
-                _ => end(child, with),
+                _ => cluster.end(with),
             };
             assert_eq!(code, expected, "{} {with:?}: {text}", mpi.name);
             assert!(text.contains("3 engines ready"), "{}: {text}", mpi.name);

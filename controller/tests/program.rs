@@ -7,7 +7,6 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use anympi_wire::{ClientConnection, EngineConnection};
 use common::{PATIENCE, until};
@@ -36,9 +35,7 @@ fn signal(child: &Child, name: &str) {
 
 fn end(mut child: Child, name: &str) -> Output {
     signal(&child, name);
-    let start = Instant::now();
     until("the controller ends", || child.try_wait().unwrap().is_some());
-    assert!(start.elapsed() < Duration::from_secs(5));
     child.wait_with_output().unwrap()
 }
 

@@ -4,20 +4,18 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Client, Cluster, Engine, assert_silent, parse};
 use serde_json::json;
 
 #[test]
 fn registration_completes_at_once_and_ids_are_those_asked_for() {
-    let cluster = Cluster::start();
+    // Nothing waits for a heartbeat: there is none within the patience of these tests.
+    let cluster = Cluster::with(|settings| settings.period = 10 * common::PATIENCE);
     let client = Client::new(&cluster);
-    let start = Instant::now();
     let first = Engine::connecting(&cluster, Some(7));
     client.notified("registration_notification", &first.uuid);
-    // The heartbeat's period is 3 s; nothing waits for it.
-    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     let second = Engine::new(&cluster, &client);
     let third = Engine::connecting(&cluster, Some(7));
     client.notified("registration_notification", &third.uuid);
@@ -195,7 +193,8 @@ fn refused_and_failed_tasks_run_elsewhere() {
 
 #[test]
 fn an_engine_that_vanishes_is_noticed_at_once() {
-    let cluster = Cluster::start();
+    // Not by its heart: no beat is missed within the patience of these tests.
+    let cluster = Cluster::with(|settings| settings.period = 10 * common::PATIENCE);
     let client = Client::new(&cluster);
     let stays = Engine::new(&cluster, &client);
     let dies = Engine::new(&cluster, &client);
@@ -207,10 +206,8 @@ fn an_engine_that_vanishes_is_noticed_at_once() {
     let request = stays.receive(&stays.task);
     assert_eq!(request.header["msg_id"], json!(retried));
     let uuid = dies.uuid.clone();
-    let start = Instant::now();
     drop(dies);
     client.notified("unregistration_notification", &uuid);
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     let reply = client.receive(&client.task);
     assert_eq!((&reply.content["ename"], &reply.parent["msg_id"]), (&json!("EngineError"), &json!(lost)));
     assert_eq!(reply.metadata["engine"], json!(uuid));

@@ -9,11 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import ipyparallel as ipp
 import pytest
+from ipyparallel import interactive
+from processes import PATIENCE, until
 
 # Background jobs of scripts run with SIGINT ignored, which what they start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,14 +24,46 @@ SETUP = json.loads(Path(os.environ.get("ANYMPI_TEST_SETUP", ROOT / ".anympi" / "
 PROGRAMS = Path(os.environ.get("ANYMPI_TEST_PROGRAMS", SETUP["programs"]))
 #: Milliseconds between heartbeats: short, so that the stock controller lets engines in quickly.
 PING = 200
+#: What an engine is told to do while something happens to it lasts longer than any test waits.
+LONG = 10 * PATIENCE
 
 
-def until(condition, seconds, what):
-    """Wait until something is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
-        time.sleep(0.02)
+@interactive
+def hold(begun, end):
+    """Run on an engine: say so by a file, and work until another file says that it may end."""
+    import pathlib
+    import time
+
+    pathlib.Path(begun).touch()
+    while not pathlib.Path(end).exists():
+        time.sleep(0.01)
+
+
+class Work:
+    """Work that runs on an engine, and lasts until it is told to end or something else ends it."""
+
+    #: The same as a cell, which waits in the event loop.
+    CELL = """
+import asyncio, pathlib
+pathlib.Path({!r}).touch()
+while not pathlib.Path({!r}).exists():
+    await asyncio.sleep(0.01)
+"""
+
+    def __init__(self, view, directory, then=None):
+        """Start it as a call, or as a cell with the code `then` behind it, and wait until it runs."""
+        number = len(list(directory.glob("*.begun")))
+        begun, self._end = directory / f"{number}.begun", directory / f"{number}.end"
+        if then is None:
+            self.result = view.apply_async(hold, str(begun), str(self._end))
+        else:
+            code = self.CELL.format(str(begun), str(self._end)) + then
+            self.result = view.execute(code, silent=False, block=False)
+        until(lambda: begun.exists() or self.result.ready(), "the beginning of the work")
+
+    def end(self):
+        """Let it end."""
+        self._end.touch()
 
 
 class Place:
@@ -46,7 +79,7 @@ class Place:
         self.controller = self.start(command, "controller")
         security = directory / "security"
         files = [security / f"ipcontroller-{role}.json" for role in ("client", "engine")]
-        until(lambda: all(file.exists() and file.stat().st_size > 100 for file in files), 30, "the stock controller's start")
+        until(lambda: all(file.exists() and file.stat().st_size > 100 for file in files), "the stock controller's start")
 
     def start(self, command, name, **environment):
         """Start a process whose output goes to a file in the directory."""
@@ -62,14 +95,16 @@ class Place:
     def engine(self, *arguments, **environment):
         """Start one engine, perhaps below a launcher given as `launcher`."""
         launcher = environment.pop("launcher", [])
-        command = [*launcher, str(PROGRAMS / "ipengine"), f"--profile-dir={self.directory}", *arguments]
+        # Engines that compete for a slow machine's cores must not give up on each other's account.
+        options = [f"--profile-dir={self.directory}", f"--timeout={PATIENCE}"]
+        command = [*launcher, str(PROGRAMS / "ipengine"), *options, *arguments]
         return self.start(command, "engine", **environment)
 
     def client(self, engines):
         """A client that sees so many engines."""
-        client = ipp.Client(profile_dir=str(self.directory), timeout=20)
+        client = ipp.Client(profile_dir=str(self.directory), timeout=PATIENCE)
         self.clients.append(client)
-        client.wait_for_engines(engines, timeout=60)
+        client.wait_for_engines(engines, timeout=PATIENCE)
         return client
 
     def close(self):

@@ -7,6 +7,8 @@ import time
 import ipyparallel as ipp
 import numpy as np
 import pytest
+from conftest import Work
+from processes import PATIENCE, until
 
 # Functions are sent as if they had been typed at a prompt: their globals are the engine's namespace.
 __name__ = "__main__"
@@ -15,8 +17,15 @@ __name__ = "__main__"
 def remote_error(result):
     """The error of a result."""
     with pytest.raises(ipp.RemoteError) as caught:
-        result.get(20)
+        result.get(PATIENCE)
     return caught.value
+
+
+def arrived(client, view, count):
+    """Wait until an engine has so many tasks, the one that runs included."""
+    until(lambda: client.queue_status()[view.targets]["queue"] == count, f"{count} tasks on engine {view.targets}")
+    # On the way there, rather: the controller tells what it has sent, and no engine what it has received.
+    time.sleep(0.5)
 
 
 def test_a_function_sees_the_users_namespace(view):
@@ -51,8 +60,7 @@ def test_sent_buffers_are_given_back_while_the_engine_is_idle(view):
         return big
 
     assert view.apply(make).sum() == 1_000_000
-    time.sleep(0.3)
-    assert view.apply(lambda: watched() is None), "the array outlives its sending"  # noqa: F821
+    until(lambda: view.apply(lambda: watched() is None), "the end of the array after its sending")  # noqa: F821
 
 
 def test_an_exception_comes_with_the_users_frames(view):
@@ -114,26 +122,29 @@ def work(number):
     return number
 with multiprocessing.get_context('fork').Pool(2) as pool:
     answer = pool.map(work, [1, 2])
-import time; time.sleep(0.1)
 """
     result = view.execute(code, silent=False)
     assert view["answer"] == [1, 2]
-    assert "child 1" in result.stdout and "child 2" in result.stdout
+    # Nobody waits for what a child prints.
+    until(lambda: all(f"child {number}" in result.stdout for number in (1, 2)), lambda: f"both outputs; there is {result.stdout}")
 
 
 def test_a_signal_to_a_forked_child_does_not_reach_the_engine(view):
     code = """
 import os, signal, time
+reading, writing = os.pipe()
 child = os.fork()
 if child == 0:
+    os.write(writing, b"x")
     while True:
         time.sleep(1)
-time.sleep(0.2)
+os.read(reading, 1)
 os.kill(child, signal.SIGTERM)
 status = os.waitpid(child, 0)[1]
 """
     view.execute(code)
     assert view["status"] == 15
+    # Time in which it could arrive.
     time.sleep(0.3)
     assert view.apply(lambda: 1) == 1
 
@@ -167,41 +178,43 @@ def test_published_data(view):
         publish_data({"number": 2})
 
     result = view.apply_async(publish)
-    result.get(10)
-    result.wait_for_output(10)
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
     assert result.data["number"] == 2 and result.data["array"][-1] == 9_999
 
 
-def test_a_failed_cell_aborts_the_cells_behind_it(view):
-    failing = view.execute("import time; time.sleep(0.5); 1/0", silent=False, block=False)
+def test_a_failed_cell_aborts_the_cells_behind_it(client, view, tmp_path):
+    failing = Work(view, tmp_path, then="1/0")
     behind = view.execute("never = 1", silent=False, block=False)
     called = view.apply_async(lambda: 9)
-    assert remote_error(failing).ename == "ZeroDivisionError"
+    arrived(client, view, 3)
+    failing.end()
+    assert remote_error(failing.result).ename == "ZeroDivisionError"
     with pytest.raises(ipp.TaskAborted):
-        behind.get(10)
-    assert called.get(10) == 9
+        behind.get(PATIENCE)
+    assert called.get(PATIENCE) == 9
 
 
-def test_an_abort_is_answered_while_the_engine_works(client, view):
-    working = view.apply_async(time.sleep, 1.5)
+def test_an_abort_is_answered_while_the_engine_works(client, view, tmp_path):
+    working = Work(view, tmp_path)
     waiting = view.apply_async(lambda: 2)
     behind = view.apply_async(lambda: 3)
-    time.sleep(0.2)
-    begin = time.monotonic()
+    arrived(client, view, 3)
     client.abort(waiting, block=True)
     with pytest.raises(ipp.TaskAborted):
-        waiting.get(10)
-    assert time.monotonic() - begin < 1
-    assert behind.get(10) == 3 and working.get(10) is None
+        waiting.get(PATIENCE)
+    assert not working.result.ready()
+    working.end()
+    assert behind.get(PATIENCE) == 3 and working.result.get(PATIENCE) is None
 
 
-def test_clear_beside_running_code(client, view):
+def test_clear_beside_running_code(client, view, tmp_path):
     view["a"] = 1
-    working = view.apply_async(time.sleep, 1)
-    begin = time.monotonic()
+    working = Work(view, tmp_path)
     client.clear(targets=view.targets, block=True)
-    assert time.monotonic() - begin < 0.8
-    working.get(10)
+    assert not working.result.ready()
+    working.end()
+    working.result.get(PATIENCE)
     assert remote_error(view.pull("a", block=False)).ename == "NameError"
 
 

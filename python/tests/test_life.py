@@ -6,42 +6,38 @@ import time
 
 import ipyparallel as ipp
 import pytest
-from conftest import PROGRAMS, until
+from conftest import PROGRAMS, Work
+from processes import PATIENCE, until
 
 # Functions are sent as if they had been typed at a prompt: their globals are the engine's namespace.
 __name__ = "__main__"
 
 
-def test_an_interrupt_stops_running_code_and_nothing_else(client, view):
+def test_an_interrupt_stops_running_code_and_nothing_else(client, view, tmp_path):
     pid = view.apply(os.getpid)
     client.send_signal(signal.SIGINT, targets=view.targets, block=True)
-    sleeping = view.apply_async(time.sleep, 30)
-    cell = view.execute("import asyncio\nawait asyncio.sleep(30)", block=False, silent=False)
-    for result in (sleeping, cell):
-        time.sleep(0.4)
-        begin = time.monotonic()
+    for then in (None, "pass"):
+        work = Work(view, tmp_path, then)
         client.send_signal("SIGINT", targets=view.targets, block=True)
         with pytest.raises(ipp.RemoteError) as caught:
-            result.get(10)
-        assert caught.value.ename == "KeyboardInterrupt" and time.monotonic() - begin < 2
+            work.result.get(PATIENCE)
+        assert caught.value.ename == "KeyboardInterrupt"
     assert view.apply(os.getpid) == pid
 
 
-def test_a_handler_of_the_user_runs_during_work_and_in_between(client, view):
+def test_a_handler_of_the_user_runs_during_work_and_in_between(client, view, tmp_path):
     view.execute(
         "import signal\nclass Told(Exception): pass\ncount = 0\n"
         "def handler(number, frame):\n    global count\n    count += 1\n    raise Told\n"
         "signal.signal(signal.SIGUSR1, handler)"
     )
-    result = view.apply_async(time.sleep, 30)
-    time.sleep(0.3)
+    work = Work(view, tmp_path)
     client.send_signal(signal.SIGUSR1, targets=view.targets, block=True)
     with pytest.raises(ipp.RemoteError) as caught:
-        result.get(10)
+        work.result.get(PATIENCE)
     assert caught.value.ename == "Told"
     os.kill(view.apply(os.getpid), signal.SIGUSR1)
-    time.sleep(0.2)
-    assert view["count"] == 2
+    until(lambda: view["count"] == 2, "the second call of the handler")
 
 
 def test_a_signal_that_does_not_exist_is_an_error(client, view):
@@ -54,46 +50,35 @@ def test_sigterm_ends_an_engine_in_time_whatever_it_does(place):
     client = place.client(3)
     pids = dict(zip(client.ids, client[:].apply_sync(os.getpid), strict=True))
     idle, sleeping, hanging = client.ids
-    client[sleeping].apply_async(time.sleep, 60)
-
-    def hang():
-        # Neither Python's signal handlers nor another thread of Python run in here.
-        sum(range(10**12))
-
-    client[hanging].apply_async(hang)
+    Work(client[sleeping], place.directory)
+    # Neither Python's signal handlers nor another thread of Python run in this sum.
+    hung = Work(client[hanging], place.directory, then="sum(range(10**13))")
+    hung.end()
+    # From the end of the work to the beginning of the sum.
     time.sleep(0.5)
-    begin = time.monotonic()
     for engine in engines:
         engine.send_signal(signal.SIGTERM)
-    times = {}
-    while len(times) < len(engines) and time.monotonic() - begin < 10:
-        for engine in engines:
-            if engine.poll() is not None:
-                times.setdefault(engine.pid, time.monotonic() - begin)
-        time.sleep(0.02)
-    assert times[pids[idle]] < 2 and times[pids[sleeping]] < 4 and times[pids[hanging]] < 5
-    statuses = {engine.pid: engine.returncode for engine in engines}
+    statuses = {engine.pid: engine.wait(PATIENCE) for engine in engines}
     assert statuses[pids[idle]] == 0 and statuses[pids[sleeping]] == 0 and statuses[pids[hanging]] == 143
-    until(lambda: not client.ids, 10, "the end of every engine")
+    until(lambda: not client.ids, "the end of every engine")
 
 
 @pytest.mark.parametrize("way", ["kill", "exit", "crash"])
-def test_a_death_is_noticed_at_once(place, way):
+def test_a_death_is_noticed(place, way):
     engine = place.engine()
     client = place.client(1)
     view = client[0]
     pid = view.apply_sync(os.getpid)
     assert pid == engine.pid, "exec has kept the process id"
-    work = {"kill": (time.sleep, 60), "exit": (os._exit, 3), "crash": (os.abort,)}[way]
-    result = view.apply_async(*work)
     if way == "kill":
-        time.sleep(0.2)
+        result = Work(view, place.directory).result
         os.kill(pid, signal.SIGKILL)
-    begin = time.monotonic()
+    else:
+        result = view.apply_async(*{"exit": (os._exit, 3), "crash": (os.abort,)}[way])
     with pytest.raises(ipp.RemoteError) as caught:
-        result.get(20)
-    assert caught.value.ename == "EngineError" and time.monotonic() - begin < 5
-    engine.wait(5)
+        result.get(PATIENCE)
+    assert caught.value.ename == "EngineError"
+    engine.wait(PATIENCE)
 
 
 def test_shutdown_by_a_client(place):
@@ -101,17 +86,16 @@ def test_shutdown_by_a_client(place):
     client = place.client(1)
     # While the engine still imports IPython, then while it works.
     client.shutdown(targets=[0], block=True)
-    assert engine.wait(5) == 0
-    until(lambda: not client.ids, 5, "the engine's unregistration")
+    assert engine.wait(PATIENCE) == 0
+    until(lambda: not client.ids, "the engine's unregistration")
     engine = place.engine()
     client = place.client(1)
     view = client[client.ids]
     view.apply_sync(os.getpid)
-    result = view.apply_async(time.sleep, 60)
-    time.sleep(0.2)
+    Work(client[client.ids[0]], place.directory)
     client.shutdown(targets=client.ids, block=True)
-    assert engine.wait(5) == 0
-    until(lambda: not client.ids, 5, "the engine's unregistration")
+    assert engine.wait(PATIENCE) == 0
+    until(lambda: not client.ids, "the engine's unregistration")
 
 
 def test_the_controllers_death_ends_the_engine(place):
@@ -120,7 +104,7 @@ def test_the_controllers_death_ends_the_engine(place):
     # The pings come from a child of the stock controller: its whole process group must go.
     os.killpg(place.controller.pid, signal.SIGKILL)
     place.controller.wait()
-    assert engine.wait(30) == 1
+    assert engine.wait(PATIENCE) == 1
     assert "is gone" in engine.log.read_text()
 
 

@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from conftest import SETUP, until
+from conftest import LONG, SETUP
+from processes import PATIENCE, is_running, until
 
 # Functions are sent as if they had been typed at a prompt: their globals are the engine's namespace.
 __name__ = "__main__"
@@ -56,7 +57,7 @@ def test_a_sum_over_all_ranks(place, mpi, ranks):
     others = {path for path in found if path != own and os.path.basename(path).startswith(("libmpi.so", "libmpich.so"))}
     assert own in found and not others, "mpi4py is bound to the library that was chosen, and to no other"
     client.shutdown(targets="all", block=True)
-    assert launched.wait(30) == 0, launched.log.read_text()
+    assert launched.wait(PATIENCE) == 0, launched.log.read_text()
 
 
 @pytest.mark.parametrize(("selection", "has_mpi4py"), [("", True), ("=mpi4py", True), ("=auto", False)])
@@ -73,8 +74,8 @@ def test_one_killed_rank_takes_the_others_down(place, mpi):
     client = place.client(2)
     pids = client[:].apply_sync(os.getpid)
     os.kill(pids[1], signal.SIGKILL)
-    assert launched.wait(20) != 0
-    until(lambda: not client.ids, 10, "the unregistration of both engines")
+    assert launched.wait(PATIENCE) != 0
+    until(lambda: not client.ids, "the unregistration of both engines")
 
 
 def test_user_code_may_finalize(place, mpi):
@@ -82,7 +83,7 @@ def test_user_code_may_finalize(place, mpi):
     client = place.client(2)
     client[:].execute("from mpi4py import MPI\nMPI.Finalize()", block=True)
     client.shutdown(targets="all", block=True)
-    assert launched.wait(30) == 0, launched.log.read_text()
+    assert launched.wait(PATIENCE) == 0, launched.log.read_text()
 
 
 def test_a_communicator_that_the_user_keeps_is_freed_before_mpi_ends(place, mpi):
@@ -96,19 +97,18 @@ atexit.register(lambda: print('freed', kept.Free() is None, file=__import__('sys
 """
     client[:].execute(code, block=True)
     client.shutdown(targets="all", block=True)
-    assert launched.wait(30) == 0, launched.log.read_text()
+    assert launched.wait(PATIENCE) == 0, launched.log.read_text()
     assert launched.log.read_text().count("freed True") == 2
 
 
 def test_sigterm_to_the_launcher_ends_all(place, mpi):
     launched = start(place, mpi, 2, named(mpi))
     client = place.client(2)
-    client[0].apply_async(time.sleep, 60)
-    pids = client[1].apply_sync(os.getppid), client[1].apply_sync(os.getpid)
-    time.sleep(0.3)
+    pids = client[:].apply_sync(os.getpid)
+    client[0].apply_async(time.sleep, LONG)
     launched.send_signal(signal.SIGTERM)
-    launched.wait(15)
-    until(lambda: not os.path.exists(f"/proc/{pids[1]}"), 10, "the end of the engines")
+    launched.wait(PATIENCE)
+    until(lambda: not any(map(is_running, pids)), "the end of the engines")
 
 
 def test_without_mpi_nothing_of_it_is_there(place):
@@ -127,7 +127,7 @@ def test_a_python_without_mpi4py_is_refused_only_when_it_is_demanded(place, mpi)
     (hidden / "mpi4py" / "__init__.py").write_text("raise ImportError('hidden by a test')\n")
     launcher = [mpi["launcher"], "-n", "2"]
     refused = place.engine("--mpi=mpi4py", launcher=launcher, PYTHONPATH=str(hidden))
-    assert refused.wait(30) != 0
+    assert refused.wait(PATIENCE) != 0
     assert "pip install mpi4py" in refused.log.read_text()
     place.engine("--mpi", launcher=launcher, PYTHONPATH=str(hidden))
     assert place.client(2)[[0, 1]]["mpi_rank"] == [0, 1]
@@ -138,5 +138,5 @@ def test_a_rank_that_fails_says_why_and_takes_the_others_down(place, mpi):
     patience = 'exec "$0" "$@" --timeout=$([ "$rank" = 1 ] && echo 0 || echo 20)'
     launcher = [mpi["launcher"], *mpi["launcher_arguments"], "-n", "2", "bash", "-c", ranks + patience]
     launched = place.engine(f"--mpi{named(mpi)}", launcher=launcher, **mpi["environment"])
-    assert launched.wait(30) != 0
+    assert launched.wait(PATIENCE) != 0
     assert "no controller answers at" in launched.log.read_text(errors="replace")

@@ -235,15 +235,15 @@ mod tests {
     fn a_grandchild_that_left_its_group_is_found_and_ended() {
         let run = Run::new(&never()).unwrap();
         let log = run.directory().join("log");
-        let mut started = run.start(&mut shell("setsid sleep 60 & exit 0"), &log).unwrap();
+        let mut started = run.start(&mut shell("setsid sleep 600 & exit 0"), &log).unwrap();
         while started.child.try_wait().unwrap().is_none() {
             thread::sleep(PAUSE);
         }
         // Reparented and in another session, but marked.
         let left = run.leftovers(Duration::from_millis(100));
         assert_eq!(left.len(), 1, "{left:?}");
-        assert!(left[0].ends_with("sleep 60"), "{left:?}");
-        assert_eq!(run.leftovers(Duration::from_secs(5)), Vec::<String>::new());
+        assert!(left[0].ends_with("sleep 600"), "{left:?}");
+        assert_eq!(run.leftovers(Duration::from_secs(60)), Vec::<String>::new());
     }
 
     #[test]
@@ -258,14 +258,15 @@ mod tests {
         }
         started.must_run().unwrap();
         started.interrupt_and_wait().unwrap();
-        assert_eq!(run.leftovers(Duration::from_secs(5)), Vec::<String>::new());
+        assert_eq!(run.leftovers(Duration::from_secs(60)), Vec::<String>::new());
     }
 
     #[test]
     fn an_early_end_shows_the_log() {
         let run = Run::new(&never()).unwrap();
         let log = run.directory().join("log");
-        let mut beside = run.start(&mut shell("exec sleep 60"), &run.directory().join("beside.log")).unwrap();
+        let mut beside =
+            run.start(&mut shell("exec sleep 600"), &run.directory().join("beside.log")).unwrap();
         let mut started = run.start(&mut shell("echo the reason; exit 4"), &log).unwrap();
         let error = started.finish(&mut beside, Duration::from_secs(10)).unwrap_err().to_string();
         assert!(error.contains("exit status: 4") && error.contains("the reason"), "{error}");
@@ -275,7 +276,7 @@ mod tests {
     fn an_interrupt_ends_the_wait() {
         let interrupt = never();
         let run = Run::new(&interrupt).unwrap();
-        let mut started = run.start(&mut shell("exec sleep 60"), &run.directory().join("log")).unwrap();
+        let mut started = run.start(&mut shell("exec sleep 600"), &run.directory().join("log")).unwrap();
         interrupt.0.store(true, Ordering::Relaxed);
         assert_eq!(started.must_run().unwrap_err().to_string(), "interrupted");
     }

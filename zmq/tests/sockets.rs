@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anympi_zmq::{Context, Error, EventKind, Events, Message, PollItem, Socket, SocketType, poll};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn socket(context: &Context, kind: SocketType) -> Socket {
     let socket = context.socket(kind).unwrap();

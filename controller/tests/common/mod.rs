@@ -12,7 +12,8 @@ use anympi_wire::{
 use anympi_zmq::{Context, Message, Multipart, Socket, SocketType};
 use serde_json::{Value, json};
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take to come about. No test waits so long unless it fails; a busy build server is slow.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A running controller with a profile of its own. Ends with the test.
 pub struct Cluster {

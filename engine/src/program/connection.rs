@@ -141,7 +141,7 @@ mod tests {
                 std::fs::write(&file, whole).unwrap();
             }
         });
-        let connection = read(&file, Duration::from_secs(10), Some("there")).unwrap();
+        let connection = read(&file, Duration::from_secs(60), Some("there")).unwrap();
         assert_eq!((connection.mux, connection.location.as_str()), (2, "there"));
         writer.join().unwrap();
     }
