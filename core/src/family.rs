@@ -9,7 +9,7 @@ use core::fmt;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::abi::{
     Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
@@ -17,7 +17,7 @@ use crate::abi::{
     MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, MPI_UNDEFINED,
     MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, PREDEFINED_END,
 };
-use crate::table::NativeTable;
+use crate::table::{FnTable, NativeTable};
 
 /// Pairs of a standard value and a native one.
 pub type Pairs = &'static [(c_int, c_int)];
@@ -216,9 +216,15 @@ pub struct Bound<A: Abi> {
     class_out: Vec<c_int>,
     unweighted: usize,
     weights_empty: usize,
+    table: OnceLock<Box<FnTable>>,
 }
 
 impl<A: Abi> Bound<A> {
+    /// The functions in the standard ABI, for what is emulated out of them.
+    pub(crate) fn table(&self) -> &FnTable {
+        self.table.get_or_init(|| Box::new(FnTable::translated::<A>(&self.native)))
+    }
+
     /// Makes the tables. `predefined` gives each predefined handle that the library has: standard value, native bits.
     ///
     /// A predefined handle that the library lacks becomes the null handle of its class, never a bit pattern that
@@ -256,6 +262,7 @@ impl<A: Abi> Bound<A> {
             class_out,
             unweighted: weights.unweighted,
             weights_empty: weights.empty,
+            table: OnceLock::new(),
         }
     }
 

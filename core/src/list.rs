@@ -6,7 +6,9 @@
 //!
 //! `#[small(NAME)]` names the function without large counts that stands in, with narrowed arguments, where a library
 //! lacks the one with them (see [`crate::narrow`]). `#[own]` marks functions that no combination of kinds can do, because they keep state, take callbacks or are
-//! answered without the library; they are written by hand in [`crate::own`].
+//! answered without the library; they are written by hand in [`crate::own`]. `#[emulated]` functions, or
+//! `#[emulated(NAME)]` where such a stand-in exists as well, are written there for libraries that lack them.
+//! `#[requests]` functions take requests, and so must know those that emulations made.
 
 /// Calls `$emit!` with the whole list.
 #[macro_export]
@@ -24,7 +26,7 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Buffer_detach_c(buffer_addr: OutBuffer, size: OutCount) -> Code;
             #[own] fn MPI_Buffer_flush() -> Code;
             #[own] fn MPI_Buffer_iflush(request: Out<Request>) -> Code;
-            fn MPI_Cancel(request: InOut<Request>) -> Code;
+            #[requests] fn MPI_Cancel(request: InOut<Request>) -> Code;
             #[own] fn MPI_Comm_attach_buffer(comm: Comm, buffer: AttachBuffer, size: Int) -> Code;
             #[own] fn MPI_Comm_attach_buffer_c(comm: Comm, buffer: AttachBuffer, size: Count) -> Code;
             #[own] fn MPI_Comm_detach_buffer(comm: Comm, buffer_addr: OutBuffer, size: OutInt) -> Code;
@@ -45,10 +47,10 @@ macro_rules! mpi_functions {
             #[small(MPI_Irsend)] fn MPI_Irsend_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             fn MPI_Isend(buf: ConstBuffer, count: Int, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             #[small(MPI_Isend)] fn MPI_Isend_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            fn MPI_Isendrecv(sendbuf: ConstBuffer, sendcount: Int, sendtype: Datatype, dest: Rank, sendtag: Tag, recvbuf: Buffer, recvcount: Int, recvtype: Datatype, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            #[small(MPI_Isendrecv)] fn MPI_Isendrecv_c(sendbuf: ConstBuffer, sendcount: Count, sendtype: Datatype, dest: Rank, sendtag: Tag, recvbuf: Buffer, recvcount: Count, recvtype: Datatype, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            fn MPI_Isendrecv_replace(buf: Buffer, count: Int, datatype: Datatype, dest: Rank, sendtag: Tag, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            #[small(MPI_Isendrecv_replace)] fn MPI_Isendrecv_replace_c(buf: Buffer, count: Count, datatype: Datatype, dest: Rank, sendtag: Tag, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
+            #[emulated] fn MPI_Isendrecv(sendbuf: ConstBuffer, sendcount: Int, sendtype: Datatype, dest: Rank, sendtag: Tag, recvbuf: Buffer, recvcount: Int, recvtype: Datatype, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
+            #[emulated(MPI_Isendrecv)] fn MPI_Isendrecv_c(sendbuf: ConstBuffer, sendcount: Count, sendtype: Datatype, dest: Rank, sendtag: Tag, recvbuf: Buffer, recvcount: Count, recvtype: Datatype, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
+            #[emulated] fn MPI_Isendrecv_replace(buf: Buffer, count: Int, datatype: Datatype, dest: Rank, sendtag: Tag, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
+            #[emulated(MPI_Isendrecv_replace)] fn MPI_Isendrecv_replace_c(buf: Buffer, count: Count, datatype: Datatype, dest: Rank, sendtag: Tag, source: Rank, recvtag: Tag, comm: Comm, request: Out<Request>) -> Code;
             fn MPI_Issend(buf: ConstBuffer, count: Int, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             #[small(MPI_Issend)] fn MPI_Issend_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             fn MPI_Mprobe(source: Rank, tag: Tag, comm: Comm, message: Out<Message>, status: Out<Status>) -> Code;
@@ -59,8 +61,8 @@ macro_rules! mpi_functions {
             #[small(MPI_Recv)] fn MPI_Recv_c(buf: Buffer, count: Count, datatype: Datatype, source: Rank, tag: Tag, comm: Comm, status: Out<Status>) -> Code;
             fn MPI_Recv_init(buf: Buffer, count: Int, datatype: Datatype, source: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             #[small(MPI_Recv_init)] fn MPI_Recv_init_c(buf: Buffer, count: Count, datatype: Datatype, source: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            fn MPI_Request_free(request: InOut<Request>) -> Code;
-            fn MPI_Request_get_status(request: Request, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
+            #[requests] fn MPI_Request_free(request: InOut<Request>) -> Code;
+            #[requests] fn MPI_Request_get_status(request: Request, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
             #[own] fn MPI_Request_get_status_all(count: Int, array_of_requests: InArray<Request>[count], flag: OutInt, array_of_statuses: OutArrayIf<Status>[count, flag]) -> Code;
             #[own] fn MPI_Request_get_status_any(count: Int, array_of_requests: InArray<Request>[count], indx: OutInt, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
             #[own] fn MPI_Request_get_status_some(incount: Int, array_of_requests: InArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
@@ -86,20 +88,20 @@ macro_rules! mpi_functions {
             #[small(MPI_Ssend)] fn MPI_Ssend_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm) -> Code;
             fn MPI_Ssend_init(buf: ConstBuffer, count: Int, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             #[small(MPI_Ssend_init)] fn MPI_Ssend_init_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
-            fn MPI_Start(request: InOut<Request>) -> Code;
-            fn MPI_Startall(count: Int, array_of_requests: InOutArray<Request>[count]) -> Code;
+            #[requests] fn MPI_Start(request: InOut<Request>) -> Code;
+            #[requests] fn MPI_Startall(count: Int, array_of_requests: InOutArray<Request>[count]) -> Code;
             #[own] fn MPI_Status_get_error(status: In<Status>, error: OutInt) -> Code;
             #[own] fn MPI_Status_get_source(status: In<Status>, source: OutInt) -> Code;
             #[own] fn MPI_Status_get_tag(status: In<Status>, tag: OutInt) -> Code;
-            fn MPI_Test(request: InOut<Request>, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
+            #[requests] fn MPI_Test(request: InOut<Request>, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
             fn MPI_Test_cancelled(status: In<Status>, flag: OutInt) -> Code;
-            fn MPI_Testall(count: Int, array_of_requests: InOutArray<Request>[count], flag: OutInt, array_of_statuses: OutArrayIf<Status>[count, flag]) -> Code;
-            fn MPI_Testany(count: Int, array_of_requests: InOutArray<Request>[count], indx: OutInt, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
-            fn MPI_Testsome(incount: Int, array_of_requests: InOutArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
-            fn MPI_Wait(request: InOut<Request>, status: Out<Status>) -> Code;
-            fn MPI_Waitall(count: Int, array_of_requests: InOutArray<Request>[count], array_of_statuses: OutArray<Status>[count]) -> Code;
-            fn MPI_Waitany(count: Int, array_of_requests: InOutArray<Request>[count], indx: OutInt, status: Out<Status>) -> Code;
-            fn MPI_Waitsome(incount: Int, array_of_requests: InOutArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
+            #[requests] fn MPI_Testall(count: Int, array_of_requests: InOutArray<Request>[count], flag: OutInt, array_of_statuses: OutArrayIf<Status>[count, flag]) -> Code;
+            #[requests] fn MPI_Testany(count: Int, array_of_requests: InOutArray<Request>[count], indx: OutInt, flag: OutInt, status: OutIf<Status>[flag]) -> Code;
+            #[requests] fn MPI_Testsome(incount: Int, array_of_requests: InOutArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
+            #[requests] fn MPI_Wait(request: InOut<Request>, status: Out<Status>) -> Code;
+            #[requests] fn MPI_Waitall(count: Int, array_of_requests: InOutArray<Request>[count], array_of_statuses: OutArray<Status>[count]) -> Code;
+            #[requests] fn MPI_Waitany(count: Int, array_of_requests: InOutArray<Request>[count], indx: OutInt, status: Out<Status>) -> Code;
+            #[requests] fn MPI_Waitsome(incount: Int, array_of_requests: InOutArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
 
             // Partitioned point to point (chapter 4)
             fn MPI_Parrived(request: Request, partition: Int, flag: OutInt) -> Code;

@@ -37,16 +37,31 @@ macro_rules! choose {
             missing::$function
         }
     };
+    ([emulated] $function:ident, $native:ident) => {
+        if $native.$function.is_some() { shim::$function::<A> } else { own::$function::<A> }
+    };
+    ([emulated $small:ident] $function:ident, $native:ident) => {
+        if $native.$function.is_some() {
+            shim::$function::<A>
+        } else if $native.$small.is_some() {
+            narrowed::$function::<A>
+        } else {
+            own::$function::<A>
+        }
+    };
+    ([requests] $function:ident, $native:ident) => {
+        if own::makes_requests($native) { own::$function::<A> } else { shim::$function::<A> }
+    };
 }
 
 /// The function that crosses from the standard ABI to a native one and back.
 macro_rules! shim {
     ([own] $($signature:tt)*) => {};
-    ([small $small:ident] $($signature:tt)*) => {
+    ([$mark:ident $($small:ident)?] $($signature:tt)*) => {
         shim!([] $($signature)*);
     };
     ([] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
-        pub(super) unsafe extern "C" fn $function<A: Abi>(
+        pub(crate) unsafe extern "C" fn $function<A: Abi>(
             $($parameter: <$kind as Kind>::Outer),*
         ) -> <$return as Return>::Value {
             // SAFETY: the table names this shim only if the library has the function; the arguments are what the
@@ -78,7 +93,7 @@ macro_rules! shim {
 /// The function that does the work of one with large counts by its twin without them.
 macro_rules! narrowed {
     ([$($own:ident)?] $($signature:tt)*) => {};
-    ([small $small:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
+    ([$mark:ident $small:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
         pub(super) unsafe extern "C" fn $function<A: Abi>(
             $($parameter: <$kind as Kind>::Outer),*
         ) -> <$return as Return>::Value {
@@ -241,7 +256,7 @@ macro_rules! standard_table {
         pub const FUNCTIONS: &[&str] = &[$(stringify!($function)),*];
 
         #[expect(non_snake_case, reason = "MPI's own names")]
-        mod shim {
+        pub(crate) mod shim {
             use super::*;
             $(shim!([$($own $($small)?)?] $function($($parameter: $kind $([$($related),+])?),*) -> $return);)*
         }

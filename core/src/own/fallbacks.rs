@@ -2,6 +2,7 @@
 
 use core::ffi::{c_char, c_int};
 
+use super::{completion, virtual_requests};
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
 use crate::family::Abi;
@@ -94,6 +95,9 @@ pub unsafe extern "C" fn MPI_Get_hw_resource_info<A: Abi>(info: *mut MPI_Info) -
 /// # Safety
 /// A live or null request.
 unsafe fn status_of<A: Abi>(request: MPI_Request, flag: &mut c_int, status: &mut MPI_Status) -> c_int {
+    if virtual_requests::is_ours(request) {
+        return completion::look::<A>(request, flag, status);
+    }
     let Some(native) = A::bound().native.MPI_Request_get_status else { return MPI_ERR_UNSUPPORTED_OPERATION };
     let mut found = A::status_in(status);
     // SAFETY: as the caller promises.
@@ -119,7 +123,7 @@ unsafe fn requests_of<'a>(requests: *const MPI_Request, count: c_int) -> &'a [MP
 }
 
 /// The empty status of MPI-5.0, section 3.7.3.
-const EMPTY: MPI_Status = MPI_Status {
+pub(super) const EMPTY: MPI_Status = MPI_Status {
     MPI_SOURCE: MPI_ANY_SOURCE,
     MPI_TAG: MPI_ANY_TAG,
     MPI_ERROR: MPI_SUCCESS,

@@ -5,6 +5,7 @@ mod collectives;
 mod communicators;
 mod errors;
 mod files;
+mod isendrecv;
 mod large;
 mod life;
 mod point_to_point;
@@ -35,6 +36,8 @@ behaviours! {
     point_to_point: status_tells_source_tag_and_count, wildcards_match, proc_null_is_nobody, many_requests_complete,
         waiting_with_ignored_statuses, error_field_is_kept, no_flag_leaves_the_status, probe_sees_the_message,
         sendrecv_around_the_ring, cancelled_receive, null_requests_complete_at_once;
+    isendrecv: the_status_is_that_of_the_receive, looking_leaves_the_request, all_sorts_of_requests_together,
+        replaced_in_place, nobody_on_either_side, too_much_is_truncated;
     collectives: barrier_and_bcast_from_each_root, reductions, reduction_of_pairs, reduction_to_each_root, in_place,
         gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
     communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null;
