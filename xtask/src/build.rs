@@ -1,5 +1,6 @@
 //! Building the programs in release mode.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -21,6 +22,20 @@ pub fn programs(workspace: &Workspace) -> Outcome<()> {
 /// Builds what tests run as well: the behaviours and the library of the standard ABI.
 pub fn everything(workspace: &Workspace) -> Outcome<()> {
     cargo_step(workspace, "build the workspace", Command::new(cargo()).args(["build", "--release"]))
+}
+
+/// Builds the plugins for Trilinos, and the library that their tests call, into the directory of plugins beside the programs.
+pub fn trilinos_plugins(workspace: &Workspace) -> Outcome<()> {
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "-j2", "plugins", "example", "-C"])
+        .arg(workspace.root.join("plugins/trilinos"));
+    make.arg(format!("OUT={}", workspace.plugins().display()));
+    let status = make.stdin(Stdio::null()).status().doing("run", Path::new("make"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new("make could not build the Trilinos plugins: see above"))
+    }
 }
 
 /// Runs one cargo command in the workspace, with its output on the terminal.

@@ -8,6 +8,7 @@
 //!   "root": "/home/me/anympi",
 //!   "python": "/home/me/anympi/.anympi/venv/bin/python",
 //!   "programs": "/home/me/anympi/target/release",
+//!   "pytrilinos": "/home/me/anympi/.anympi/pytrilinos/site",
 //!   "mpis": [
 //!     {
 //!       "name": "openmpi5",
@@ -33,6 +34,7 @@ use serde::Serialize;
 
 use crate::failure::{Doing, Failure, Outcome};
 use crate::mpis::{self, Mpi};
+use crate::setup;
 use crate::workspace::Workspace;
 
 /// Path of `mpis.json`, set by `cargo xtask test` for every test. Tests that are run without it read `.anympi/mpis.json` of
@@ -59,6 +61,8 @@ pub struct Description {
     pub python: PathBuf,
     /// Where `cargo build --release` puts the programs.
     pub programs: PathBuf,
+    /// What to put on PYTHONPATH for PyTrilinos; null where Trilinos is not installed, so that its plugin cannot be built.
+    pub pytrilinos: Option<PathBuf>,
     /// The MPIs that are installed, in the order of the table.
     pub mpis: Vec<Mpi>,
 }
@@ -71,6 +75,7 @@ impl Description {
             root: workspace.root.clone(),
             python: workspace.python(),
             programs: workspace.programs(),
+            pytrilinos: setup::pytrilinos(workspace),
             mpis: mpis::installed(workspace)?,
         })
     }

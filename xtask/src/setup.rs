@@ -1,17 +1,19 @@
 //! Set-up: what demo, tests and measurements need and the checkout does not hold.
 //!
-//! Everything from PyPI goes below `.anympi/`: one prefix per MPI and one virtual environment. Each part has a stamp, a file
-//! with the text of what was asked for, that is written when the part is complete and removed before it is touched. So a part
-//! that was interrupted, or whose pinned version changed, is made anew, and a set-up with nothing to do takes milliseconds.
+//! Everything that is downloaded goes below `.anympi/`: one prefix per MPI and one virtual environment. Each part has a stamp,
+//! a file with the text of what was asked for, that is written when the part is complete and removed before it is touched. So a
+//! part that was interrupted, or whose pinned version changed, is made anew, and a set-up with nothing to do takes milliseconds.
 
 mod abi_mpi4py;
 mod part;
 mod python;
 mod system;
+mod trilinos;
 
 use std::fs::File;
 
 pub use part::Part;
+pub use trilinos::pytrilinos;
 
 use crate::environment::{self, Description};
 use crate::failure::{Doing, Outcome};
@@ -33,14 +35,21 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
     std::fs::create_dir_all(&directory).doing("make", &directory)?;
     let _lock = lock(workspace)?;
 
-    let missing = part::missing(workspace, purpose)?;
+    let mut missing = part::missing(workspace, purpose)?;
     let compiler = system::compiler();
     let mut packages = Vec::new();
     if purpose == Purpose::Test {
         packages.extend(system::missing_mpis(workspace)?);
         packages.extend(system::missing_tools());
+        packages.extend(trilinos::missing_packages());
+        if missing.contains(&Part::PyTrilinos) {
+            packages.extend(trilinos::missing_headers());
+        }
     }
     system::install(workspace, compiler, &packages)?;
+    if !trilinos::missing_packages().is_empty() {
+        missing.retain(|part| *part != Part::PyTrilinos);
+    }
     if !missing.is_empty() {
         // Found before anything is said to be downloaded: without a Python there will be no download.
         let python = python::find()?;
@@ -70,23 +79,23 @@ fn lock(workspace: &Workspace) -> Outcome<File> {
 }
 
 fn announce(workspace: &Workspace, missing: &[Part]) {
-    eprintln!("Set-up downloads from PyPI into {}:", workspace.installed().display());
+    eprintln!(
+        "Set-up downloads, from PyPI unless another place is named, into {}:",
+        workspace.installed().display()
+    );
     for part in missing {
         eprintln!("    {}", part.announcement());
     }
 }
 
-/// Says which MPIs of the table the tests will not see; on a build server that is a failure.
+/// Says which MPIs of the table, and whether Trilinos, the tests will not see; on a build server that is a failure.
 fn report_left_out(description: &Description) -> Outcome<()> {
-    let left_out: Vec<&str> = mpis::TABLE
+    let mut left_out: Vec<&str> = mpis::TABLE
         .iter()
         .filter(|row| !description.mpis.iter().any(|mpi| mpi.name == row.name))
         .map(|row| row.name)
         .collect();
-    if left_out.is_empty() {
-        return Ok(());
-    }
-    let packages: Vec<&str> = mpis::TABLE
+    let mut packages: Vec<&str> = mpis::TABLE
         .iter()
         .filter(|row| left_out.contains(&row.name))
         .filter_map(|row| match row.source {
@@ -96,6 +105,13 @@ fn report_left_out(description: &Description) -> Outcome<()> {
         .flatten()
         .copied()
         .collect();
+    if description.pytrilinos.is_none() {
+        left_out.push("Trilinos");
+        packages.extend(trilinos::missing_packages());
+    }
+    if left_out.is_empty() {
+        return Ok(());
+    }
     let sentence = format!(
         "not installed, so not tested: {}; to test them too: sudo apt-get install {}",
         left_out.join(", "),

@@ -25,7 +25,7 @@ const PYTEST_NOTHING_SELECTED: i32 = 5;
 /// Format, lints and build stop at the first failure; the two runners of tests both run to their end, so that one call
 /// tells everything.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
-    setup::set_up(workspace, Purpose::Test)?;
+    let description = setup::set_up(workspace, Purpose::Test)?;
     if filter.is_none() {
         heading("format");
         cargo_step(
@@ -39,6 +39,9 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     }
     heading("programs");
     build::everything(workspace)?;
+    if description.pytrilinos.is_some() {
+        build::trilinos_plugins(workspace)?;
+    }
 
     heading("Rust tests");
     let mut rust = Command::new(cargo());

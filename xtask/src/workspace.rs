@@ -56,6 +56,11 @@ impl Workspace {
         self.installed().join("venv")
     }
 
+    /// PyTrilinos and the source that it was built from.
+    pub fn pytrilinos(&self) -> PathBuf {
+        self.installed().join("pytrilinos")
+    }
+
     /// The Python of the virtual environment.
     pub fn python(&self) -> PathBuf {
         self.venv().join("bin/python")
@@ -79,6 +84,11 @@ impl Workspace {
     /// Where `cargo build --release` puts the programs.
     pub fn programs(&self) -> PathBuf {
         self.target.join("release")
+    }
+
+    /// Where plugins that cargo does not build go, beside the programs.
+    pub fn plugins(&self) -> PathBuf {
+        self.programs().join("plugins")
     }
 
     /// A command that starts one of our programs as a user with the active virtual environment would.

@@ -1,5 +1,5 @@
-//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, the virtual environment, and mpi4py for the
-//! standard ABI.
+//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, the virtual environment, mpi4py for the
+//! standard ABI, and PyTrilinos.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 use super::Purpose;
 use super::abi_mpi4py;
 use super::python::Python;
+use super::trilinos;
 
 /// One directory below `.anympi/` that is complete or absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Part {
         /// What builds it.
         tools: Vec<Requirement>,
     },
+    /// PyTrilinos, built against Debian's Trilinos.
+    PyTrilinos,
 }
 
 /// The parts that have no stamp or one of something else, in the order in which they are to be installed.
@@ -59,8 +62,9 @@ fn all(purpose: Purpose) -> Outcome<Vec<Part>> {
     let mut parts = vec![Part::Venv { packages }];
     parts.append(&mut wheels);
     if purpose == Purpose::Test {
-        // Last: it is built by the virtual environment's Python with the headers of a wheel.
+        // Last: they are built by the virtual environment's Python, one with the headers of a wheel.
         parts.push(Part::AbiMpi4py { package: requirements::of("mpi4py")?, tools });
+        parts.push(Part::PyTrilinos);
     }
     Ok(parts)
 }
@@ -90,6 +94,7 @@ impl Part {
                     tools.join(", ")
                 )
             }
+            Self::PyTrilinos => trilinos::ANNOUNCEMENT.to_string(),
         }
     }
 
@@ -103,6 +108,7 @@ impl Part {
             Self::Venv { packages } => install_venv(workspace, python, packages)?,
             Self::Wheel { package, .. } => install_wheel(workspace, package, &directory)?,
             Self::AbiMpi4py { package, tools } => abi_mpi4py::install(workspace, package, tools)?,
+            Self::PyTrilinos => trilinos::install(workspace)?,
         }
         if let Some(parent) = stamp.parent() {
             fs::create_dir_all(parent).doing("make", parent)?;
@@ -118,6 +124,7 @@ impl Part {
             Self::Venv { .. } => workspace.venv(),
             Self::Wheel { directory, .. } => workspace.mpi_prefix(directory),
             Self::AbiMpi4py { .. } => workspace.abi_mpi4py(),
+            Self::PyTrilinos => workspace.pytrilinos(),
         }
     }
 
@@ -126,6 +133,7 @@ impl Part {
             Self::Venv { .. } => "venv",
             Self::Wheel { directory, .. } => directory,
             Self::AbiMpi4py { .. } => "mpi4py-abi",
+            Self::PyTrilinos => "pytrilinos",
         }
     }
 
@@ -143,6 +151,7 @@ impl Part {
                 push_lines(&mut text, std::slice::from_ref(package));
                 push_lines(&mut text, tools);
             }
+            Self::PyTrilinos => text.push_str(&trilinos::stamp_text(workspace)),
         }
         text
     }
@@ -156,6 +165,7 @@ impl Part {
                 Self::Venv { .. } => workspace.python().exists(),
                 Self::Wheel { .. } => self.directory(workspace).join("lib").exists(),
                 Self::AbiMpi4py { .. } => abi_mpi4py::is_there(workspace),
+                Self::PyTrilinos => trilinos::is_there(workspace),
             }
     }
 }
@@ -253,7 +263,9 @@ mod tests {
     #[test]
     fn tests_get_mpi4py_for_the_standard_abi_and_its_tools_stay_out_of_the_venv() {
         let parts = all(Purpose::Test).unwrap();
-        let Some(Part::AbiMpi4py { package, tools }) = parts.last() else { panic!("{parts:?}") };
+        let [.., Part::AbiMpi4py { package, tools }, Part::PyTrilinos] = &parts[..] else {
+            panic!("{parts:?}")
+        };
         assert_eq!(package.name, "mpi4py");
         assert_eq!(tools.len(), abi_mpi4py::TOOLS.len());
         let Part::Venv { packages } = &parts[0] else { panic!("{parts:?}") };
