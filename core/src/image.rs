@@ -4,6 +4,7 @@
 //! symbols such as `ompi_mpi_comm_world`; a library of the standard ABI exports `MPI_Abi_get_version` and none of
 //! the Fortran converters that lie outside that ABI; what remains and carries `MPIR_` or MPICH's soname is MPICH's.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,10 +101,30 @@ pub enum InspectError {
 /// Reads what a file is.
 pub fn inspect(path: &Path) -> Result<Image, InspectError> {
     let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let file = shared_library(&data)?;
+    let mut marks = Marks::default();
+    for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
+        marks.see(symbol.name_bytes().unwrap_or_default());
+    }
+    let soname = soname(&file);
+    let (family, vendor) = marks.judge(soname.as_deref())?;
+    Ok(Image { path: path.to_owned(), soname, family, vendor })
+}
+
+/// The names of MPI's functions that a library exports.
+pub(crate) fn exported_functions(path: &Path) -> Result<HashSet<String>, InspectError> {
+    let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let symbols = shared_library(&data)?;
+    let symbols = symbols.dynamic_symbols().filter(|symbol| symbol.is_definition());
+    let names = symbols.filter_map(|symbol| Some(symbol.name().ok()?.to_owned()));
+    Ok(names.filter(|name| name.starts_with("MPI_")).collect())
+}
+
+/// The ELF file in some bytes, if this process could load it.
+fn shared_library(data: &[u8]) -> Result<ElfFile64<'_, object::Endianness>, InspectError> {
     if data.len() < 64 || !data.starts_with(b"\x7fELF") {
         return Err(InspectError::NotElf("it does not begin as an ELF file does".to_owned()));
     }
-    let damaged = |error: object::read::Error| InspectError::NotElf(error.to_string());
     let machine = u16::from_le_bytes([data[18], data[19]]);
     if data[4] != object::elf::ELFCLASS64.0
         || data[5] != object::elf::ELFDATA2LSB.0
@@ -114,18 +135,12 @@ pub fn inspect(path: &Path) -> Result<Image, InspectError> {
             data[4]
         )));
     }
-    let file = ElfFile64::<object::Endianness>::parse(&*data).map_err(damaged)?;
+    let file = ElfFile64::<object::Endianness>::parse(data)
+        .map_err(|error: object::read::Error| InspectError::NotElf(error.to_string()))?;
     if file.elf_header().e_type(file.endian()) != object::elf::ET_DYN {
         return Err(InspectError::NotShared);
     }
-
-    let mut marks = Marks::default();
-    for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
-        marks.see(symbol.name_bytes().unwrap_or_default());
-    }
-    let soname = soname(&file);
-    let (family, vendor) = marks.judge(soname.as_deref())?;
-    Ok(Image { path: path.to_owned(), soname, family, vendor })
+    Ok(file)
 }
 
 #[cfg(target_arch = "x86_64")]

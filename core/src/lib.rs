@@ -30,6 +30,7 @@ mod registry;
 mod search;
 mod selection;
 mod soname;
+mod support;
 mod table;
 
 pub use family::{Abi, Bound, Enumerations, Pairs, Slot, Weights};
@@ -42,4 +43,5 @@ pub use registry::{Backend, Candidate, OpenError, Probe, Registry, SelectionErro
 pub use search::{PREFIX_VARIABLES, SearchDirectory, SearchPaths};
 pub use selection::{ParseSelectionError, Selection};
 pub use soname::provide_soname;
+pub use support::{Support, support};
 pub use table::{FUNCTIONS, FnTable, Lookup, NativeTable};

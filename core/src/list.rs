@@ -6,9 +6,11 @@
 //!
 //! `#[small(NAME)]` names the function without large counts that stands in, with narrowed arguments, where a library
 //! lacks the one with them (see [`crate::narrow`]). `#[own]` marks functions that no combination of kinds can do, because they keep state, take callbacks or are
-//! answered without the library; they are written by hand in [`crate::own`]. `#[emulated]` functions, or
-//! `#[emulated(NAME)]` where such a stand-in exists as well, are written there for libraries that lack them.
-//! `#[requests]` functions take requests, and so must know those that emulations made.
+//! answered without the library; they are written by hand in [`crate::own`]. `#[own(NAME)]` is one that the library can
+//! be given only if it has NAME, or the function itself. `#[emulated]` functions, or `#[emulated(NAME)]` where such a
+//! stand-in exists as well, are written there for libraries that lack them. `#[requests]` functions take requests, and so
+//! must know those that emulations made. `#[absent(CODE)]` is about things that a library without the function has none
+//! of, such as the events of MPI_T: there CODE is the answer for any of them.
 
 /// Calls `$emit!` with the whole list.
 #[macro_export]
@@ -193,8 +195,8 @@ macro_rules! mpi_functions {
             #[small(MPI_Alltoallv_init)] fn MPI_Alltoallv_init_c(sendbuf: ConstBuffer, sendcounts: PerRank<Counts>[comm, sendbuf], sdispls: PerRank<Aints>[comm, sendbuf], sendtype: Datatype, recvbuf: Buffer, recvcounts: PerRank<Counts>[comm], rdispls: PerRank<Aints>[comm], recvtype: Datatype, comm: Comm, info: Info, request: Out<Request>) -> Code;
             #[own] fn MPI_Alltoallw(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Ints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Ints, recvtypes: InArray<Datatype>[count], comm: Comm) -> Code;
             #[own] fn MPI_Alltoallw_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm) -> Code;
-            #[own] fn MPI_Alltoallw_init(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Ints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Ints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
-            #[own] fn MPI_Alltoallw_init_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[own(MPI_Alltoallw_init)] fn MPI_Alltoallw_init(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Ints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Ints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[own(MPI_Alltoallw_init)] fn MPI_Alltoallw_init_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
             fn MPI_Barrier(comm: Comm) -> Code;
             fn MPI_Barrier_init(comm: Comm, info: Info, request: Out<Request>) -> Code;
             fn MPI_Bcast(buffer: Buffer, count: Int, datatype: Datatype, root: Rank, comm: Comm) -> Code;
@@ -388,8 +390,8 @@ macro_rules! mpi_functions {
             #[small(MPI_Neighbor_alltoallv_init)] fn MPI_Neighbor_alltoallv_init_c(sendbuf: ConstBuffer, sendcounts: PerDestination<Counts>[comm], sdispls: PerDestination<Aints>[comm], sendtype: Datatype, recvbuf: Buffer, recvcounts: PerSource<Counts>[comm], rdispls: PerSource<Aints>[comm], recvtype: Datatype, comm: Comm, info: Info, request: Out<Request>) -> Code;
             #[own] fn MPI_Neighbor_alltoallw(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm) -> Code;
             #[own] fn MPI_Neighbor_alltoallw_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm) -> Code;
-            #[own] fn MPI_Neighbor_alltoallw_init(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
-            #[own] fn MPI_Neighbor_alltoallw_init_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[own(MPI_Neighbor_alltoallw_init)] fn MPI_Neighbor_alltoallw_init(sendbuf: ConstBuffer, sendcounts: Ints, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Ints, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[own(MPI_Neighbor_alltoallw_init)] fn MPI_Neighbor_alltoallw_init_c(sendbuf: ConstBuffer, sendcounts: Counts, sdispls: Aints, sendtypes: InArray<Datatype>[count], recvbuf: Buffer, recvcounts: Counts, rdispls: Aints, recvtypes: InArray<Datatype>[count], comm: Comm, info: Info, request: Out<Request>) -> Code;
             fn MPI_Topo_test(comm: Comm, status: Out<Topology>) -> Code;
 
             // Environment and error handlers (chapter 9)
@@ -417,7 +419,7 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Remove_error_code(errorcode: ErrorCode) -> Code;
             #[own] fn MPI_Remove_error_string(errorcode: ErrorCode) -> Code;
             fn MPI_Session_call_errhandler(session: Session, errorcode: ErrorCode) -> Code;
-            #[own] fn MPI_Session_create_errhandler(session_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
+            #[own(MPI_Session_create_errhandler)] fn MPI_Session_create_errhandler(session_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
             fn MPI_Session_get_errhandler(session: Session, errhandler: Out<Errhandler>) -> Code;
             fn MPI_Session_set_errhandler(session: Session, errhandler: Errhandler) -> Code;
             fn MPI_Win_call_errhandler(win: Win, errorcode: ErrorCode) -> Code;
@@ -622,7 +624,7 @@ macro_rules! mpi_functions {
             fn MPI_T_category_changed(update_number: OutInt) -> Code;
             fn MPI_T_category_get_categories(cat_index: Int, len: Int, indices: OutInt) -> Code;
             fn MPI_T_category_get_cvars(cat_index: Int, len: Int, indices: OutInt) -> Code;
-            fn MPI_T_category_get_events(cat_index: Int, len: Int, indices: OutInt) -> Code;
+            #[absent(MPI_SUCCESS)] fn MPI_T_category_get_events(cat_index: Int, len: Int, indices: OutInt) -> Code;
             fn MPI_T_category_get_index(name: Chars, cat_index: OutInt) -> Code;
             fn MPI_T_category_get_info(cat_index: Int, name: OutChars, name_len: OutInt, desc: OutChars, desc_len: OutInt, num_cvars: OutInt, num_pvars: OutInt, num_categories: OutInt) -> Code;
             fn MPI_T_category_get_num(num_cat: OutInt) -> Code;
@@ -637,19 +639,19 @@ macro_rules! mpi_functions {
             fn MPI_T_cvar_write(handle: Tool, buf: ConstBuffer) -> Code;
             fn MPI_T_enum_get_info(enumtype: Tool, num: OutInt, name: OutChars, name_len: OutInt) -> Code;
             fn MPI_T_enum_get_item(enumtype: Tool, indx: Int, value: OutInt, name: OutChars, name_len: OutInt) -> Code;
-            fn MPI_T_event_callback_get_info(event_registration: Tool, cb_safety: ToolCbSafety, info_used: Out<Info>) -> Code;
-            fn MPI_T_event_callback_set_info(event_registration: Tool, cb_safety: ToolCbSafety, info: Info) -> Code;
-            fn MPI_T_event_copy(event_instance: Tool, buffer: Buffer) -> Code;
-            fn MPI_T_event_get_index(name: Chars, event_index: OutInt) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_callback_get_info(event_registration: Tool, cb_safety: ToolCbSafety, info_used: Out<Info>) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_callback_set_info(event_registration: Tool, cb_safety: ToolCbSafety, info: Info) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_copy(event_instance: Tool, buffer: Buffer) -> Code;
+            #[absent(MPI_T_ERR_INVALID_NAME)] fn MPI_T_event_get_index(name: Chars, event_index: OutInt) -> Code;
             #[own] fn MPI_T_event_get_info(event_index: Int, name: OutChars, name_len: OutInt, verbosity: Out<Verbosity>, array_of_datatypes: Out<Datatype>, array_of_displacements: OutAint, num_elements: OutInt, enumtype: OutTool, info: Out<Info>, desc: OutChars, desc_len: OutInt, bind: Out<Bind>) -> Code;
             #[own] fn MPI_T_event_get_num(num_events: OutInt) -> Code;
-            fn MPI_T_event_get_source(event_instance: Tool, source_index: OutInt) -> Code;
-            fn MPI_T_event_get_timestamp(event_instance: Tool, event_timestamp: OutCount) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_get_source(event_instance: Tool, source_index: OutInt) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_get_timestamp(event_instance: Tool, event_timestamp: OutCount) -> Code;
             #[own] fn MPI_T_event_handle_alloc(event_index: Int, obj_handle: Address, info: Info, event_registration: OutTool) -> Code;
             #[own] fn MPI_T_event_handle_free(event_registration: Tool, user_data: Address, free_cb_function: Callback) -> Code;
-            fn MPI_T_event_handle_get_info(event_registration: Tool, info_used: Out<Info>) -> Code;
-            fn MPI_T_event_handle_set_info(event_registration: Tool, info: Info) -> Code;
-            fn MPI_T_event_read(event_instance: Tool, element_index: Int, buffer: Buffer) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_handle_get_info(event_registration: Tool, info_used: Out<Info>) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_handle_set_info(event_registration: Tool, info: Info) -> Code;
+            #[absent(MPI_T_ERR_INVALID_HANDLE)] fn MPI_T_event_read(event_instance: Tool, element_index: Int, buffer: Buffer) -> Code;
             #[own] fn MPI_T_event_register_callback(event_registration: Tool, cb_safety: ToolCbSafety, info: Info, user_data: Address, event_cb_function: Callback) -> Code;
             #[own] fn MPI_T_event_set_dropped_handler(event_registration: Tool, dropped_cb_function: Callback) -> Code;
             fn MPI_T_finalize() -> Code;
@@ -667,9 +669,9 @@ macro_rules! mpi_functions {
             fn MPI_T_pvar_start(session: Tool, handle: Tool) -> Code;
             fn MPI_T_pvar_stop(session: Tool, handle: Tool) -> Code;
             fn MPI_T_pvar_write(session: Tool, handle: Tool, buf: ConstBuffer) -> Code;
-            fn MPI_T_source_get_info(source_index: Int, name: OutChars, name_len: OutInt, desc: OutChars, desc_len: OutInt, ordering: Out<ToolSourceOrder>, ticks_per_second: OutCount, max_ticks: OutCount, info: Out<Info>) -> Code;
+            #[absent(MPI_T_ERR_INVALID_INDEX)] fn MPI_T_source_get_info(source_index: Int, name: OutChars, name_len: OutInt, desc: OutChars, desc_len: OutInt, ordering: Out<ToolSourceOrder>, ticks_per_second: OutCount, max_ticks: OutCount, info: Out<Info>) -> Code;
             #[own] fn MPI_T_source_get_num(num_sources: OutInt) -> Code;
-            fn MPI_T_source_get_timestamp(source_index: Int, timestamp: OutCount) -> Code;
+            #[absent(MPI_T_ERR_INVALID_INDEX)] fn MPI_T_source_get_timestamp(source_index: Int, timestamp: OutCount) -> Code;
 
             // Fortran types (chapter 19)
             fn MPI_Type_create_f90_complex(p: Int, r: Int, newtype: Out<Datatype>) -> Code;

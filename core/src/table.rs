@@ -3,7 +3,9 @@
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 
-use crate::abi::MPI_Request;
+use crate::abi::{
+    MPI_Request, MPI_SUCCESS, MPI_T_ERR_INVALID_HANDLE, MPI_T_ERR_INVALID_INDEX, MPI_T_ERR_INVALID_NAME,
+};
 use crate::attachments;
 use crate::family::Abi;
 use crate::kinds::*;
@@ -27,6 +29,16 @@ macro_rules! choose {
     };
     ([own] $function:ident, $native:ident) => {
         own::$function::<A>
+    };
+    ([own $needed:ident] $function:ident, $native:ident) => {
+        if $native.$function.is_some() || $native.$needed.is_some() {
+            own::$function::<A>
+        } else {
+            missing::$function
+        }
+    };
+    ([absent $code:ident] $function:ident, $native:ident) => {
+        if $native.$function.is_some() { shim::$function::<A> } else { absent::$function }
     };
     ([small $small:ident] $function:ident, $native:ident) => {
         if $native.$function.is_some() {
@@ -56,7 +68,7 @@ macro_rules! choose {
 
 /// The function that crosses from the standard ABI to a native one and back.
 macro_rules! shim {
-    ([own] $($signature:tt)*) => {};
+    ([own $($needed:ident)?] $($signature:tt)*) => {};
     ([$mark:ident $($small:ident)?] $($signature:tt)*) => {
         shim!([] $($signature)*);
     };
@@ -92,7 +104,9 @@ macro_rules! shim {
 
 /// The function that does the work of one with large counts by its twin without them.
 macro_rules! narrowed {
-    ([$($own:ident)?] $($signature:tt)*) => {};
+    ([$($mark:ident)?] $($signature:tt)*) => {};
+    ([own $needed:ident] $($signature:tt)*) => {};
+    ([absent $code:ident] $($signature:tt)*) => {};
     ([$mark:ident $small:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
         pub(super) unsafe extern "C" fn $function<A: Abi>(
             $($parameter: <$kind as Kind>::Outer),*
@@ -122,6 +136,16 @@ macro_rules! narrowed {
             }
         }
     };
+}
+
+/// The answer of a function about things that the library has none of.
+macro_rules! absent {
+    ([absent $code:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
+        pub(super) unsafe extern "C" fn $function($(_: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
+            $code
+        }
+    };
+    ([$($other:tt)*] $($signature:tt)*) => {};
 }
 
 /// The request of a call, which only one parameter is.
@@ -268,9 +292,17 @@ macro_rules! standard_table {
         }
 
         #[expect(non_snake_case, reason = "MPI's own names")]
+        mod absent {
+            use super::*;
+            $(absent!([$($own $($small)?)?] $function($($parameter: $kind $([$($related),+])?),*) -> $return);)*
+        }
+
+        #[expect(non_snake_case, reason = "MPI's own names")]
         mod missing {
             use super::*;
             $(
+                // Never copied into other crates: `unsupported` knows it by its address.
+                #[inline(never)]
                 pub(super) unsafe extern "C" fn $function($(_: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
                     <$return as Return>::UNSUPPORTED
                 }
