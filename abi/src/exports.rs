@@ -1,5 +1,7 @@
-//! The exported symbols. Each jumps through the table; until the first call the table is one that chooses a library.
+//! The exported symbols. Each jumps through a slot of its own; until the first call all slots lead to functions that
+//! choose a library, fill the slots from its table, and do what was asked.
 
+use core::ffi::c_void;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -14,24 +16,33 @@ use crate::choice;
 #[allow(non_upper_case_globals, reason = "a symbol of C")]
 static anympi_library: u8 = 1;
 
-/// The table in use.
-static TABLE: AtomicPtr<FnTable> = AtomicPtr::new((&raw const FIRST_CALL).cast_mut());
-
 /// The chosen table, chosen now if it was not before.
 fn chosen() -> &'static FnTable {
     static CHOSEN: OnceLock<&'static FnTable> = OnceLock::new();
-    let table = *CHOSEN.get_or_init(choice::table);
-    TABLE.store(std::ptr::from_ref(table).cast_mut(), Ordering::Release);
-    table
+    CHOSEN.get_or_init(|| {
+        let table = choice::table();
+        SLOTS.fill(table);
+        table
+    })
 }
 
 macro_rules! exports {
     ($($(#[$own:ident $(($small:ident))?])? fn $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident;)*) => {
-        /// The table before the first call: every slot chooses the library, then does what was asked.
-        static FIRST_CALL: FnTable = FnTable {
-            size: size_of::<FnTable>(),
-            $($function: first_call::$function,)*
+        /// Where each function goes: one load and one jump away from the caller.
+        #[allow(non_snake_case, reason = "MPI's own names")]
+        struct Slots {
+            $($function: AtomicPtr<c_void>,)*
+        }
+
+        static SLOTS: Slots = Slots {
+            $($function: AtomicPtr::new(first_call::$function as *mut c_void),)*
         };
+
+        impl Slots {
+            fn fill(&self, table: &FnTable) {
+                $(self.$function.store(table.$function as *mut c_void, Ordering::Release);)*
+            }
+        }
 
         #[allow(non_snake_case, reason = "MPI's own names")]
         mod first_call {
@@ -51,8 +62,13 @@ macro_rules! exports {
                 // SAFETY: the C function of that name and signature.
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn $function($($parameter: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
-                    // SAFETY: the pointer always leads to a table; the caller's arguments.
-                    unsafe { ((*TABLE.load(Ordering::Relaxed)).$function)($($parameter),*) }
+                    // SAFETY: a slot always holds a function of its signature; the caller's arguments.
+                    unsafe {
+                        core::mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value,
+                        >(SLOTS.$function.load(Ordering::Acquire))($($parameter),*)
+                    }
                 }
             )*
         }
@@ -65,7 +81,12 @@ macro_rules! exports {
                 #[unsafe(export_name = concat!("P", stringify!($function)))]
                 unsafe extern "C" fn $function($($parameter: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
                     // SAFETY: as for the function without the P.
-                    unsafe { ((*TABLE.load(Ordering::Relaxed)).$function)($($parameter),*) }
+                    unsafe {
+                        core::mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value,
+                        >(SLOTS.$function.load(Ordering::Acquire))($($parameter),*)
+                    }
                 }
             )*
         }

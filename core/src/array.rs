@@ -6,9 +6,11 @@ use core::mem::MaybeUninit;
 const INLINE: usize = 64;
 
 /// Elements made by [`Buffer::from_fn`], or written by who got their address; `T` is plain data.
+#[repr(C)]
 pub struct Buffer<T: Copy> {
     length: usize,
-    heap: Vec<T>,
+    /// Of elements beyond [`INLINE`], else null.
+    heap: *mut T,
     inline: [MaybeUninit<T>; INLINE],
 }
 
@@ -33,7 +35,7 @@ impl<T: Copy> Buffer<T> {
     /// The elements are written before they are read.
     #[inline]
     pub unsafe fn uninit_at(place: &mut MaybeUninit<Self>, length: usize) -> *mut T {
-        let heap = if length <= INLINE { Vec::new() } else { Vec::with_capacity(length) };
+        let heap = if length <= INLINE { core::ptr::null_mut() } else { allocate(length) };
         let place = place.as_mut_ptr();
         // SAFETY: all fields are written but the elements, which may be anything.
         unsafe {
@@ -52,16 +54,40 @@ impl<T: Copy> Buffer<T> {
     /// The first element's address; valid while the buffer does not move.
     #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut T {
-        if self.length <= INLINE { self.inline.as_mut_ptr().cast() } else { self.heap.as_mut_ptr() }
+        if self.length <= INLINE { self.inline.as_mut_ptr().cast() } else { self.heap }
     }
 
     /// The elements.
     #[inline]
     pub fn as_slice(&self) -> &[T] {
-        let first = if self.length <= INLINE { self.inline.as_ptr().cast() } else { self.heap.as_ptr() };
+        let first = if self.length <= INLINE { self.inline.as_ptr().cast() } else { self.heap.cast_const() };
         // SAFETY: that many elements, written before as whoever made the buffer has promised.
         unsafe { core::slice::from_raw_parts(first, self.length) }
     }
+}
+
+impl<T: Copy> Drop for Buffer<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.length > INLINE {
+            // SAFETY: allocated with that length, and not used any more.
+            unsafe { release(self.heap, self.length) };
+        }
+    }
+}
+
+#[cold]
+fn allocate<T>(length: usize) -> *mut T {
+    Box::into_raw(Box::<[T]>::new_uninit_slice(length)).cast()
+}
+
+/// # Safety
+/// `first` came from [`allocate`] with the same length.
+#[cold]
+unsafe fn release<T: Copy>(first: *mut T, length: usize) {
+    let slice = core::ptr::slice_from_raw_parts_mut(first.cast::<MaybeUninit<T>>(), length);
+    // SAFETY: as the caller promises.
+    drop(unsafe { Box::from_raw(slice) });
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::abi::{
     Class, ERROR_CLASSES, Handle, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_ERR_LASTCODE, MPI_ERR_OTHER,
-    MPI_ERR_UNKNOWN, MPI_File, MPI_PROC_NULL, MPI_REQUEST_NULL, MPI_ROOT, MPI_Request, MPI_Status,
-    MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE, MPI_UNDEFINED,
-    MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, PREDEFINED_END,
+    MPI_ERR_UNKNOWN, MPI_File, MPI_KEYVAL_INVALID, MPI_PROC_NULL, MPI_REQUEST_NULL, MPI_ROOT, MPI_Request,
+    MPI_Status, MPI_TAG_UB, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED,
+    MPI_THREAD_SINGLE, MPI_UNDEFINED, MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, MPI_WIN_MODEL, PREDEFINED_END,
 };
 use crate::table::{FnTable, NativeTable};
 
@@ -173,9 +173,12 @@ pub trait Abi: Sized + 'static {
     /// A keyval, as an argument.
     #[inline]
     fn keyval_in(keyval: c_int) -> c_int {
-        match Self::ENUMERATIONS.keyval.iter().find(|pair| pair.0 == keyval) {
-            Some(&(_, native)) => native,
-            None => keyval.wrapping_sub(Self::KEYVAL_OFFSET),
+        let native = const { &predefined_keyvals(Self::ENUMERATIONS.keyval) };
+        let place = keyval.wrapping_sub(MPI_TAG_UB).cast_unsigned() as usize;
+        match native.get(place) {
+            Some(&Some(native)) => native,
+            None if keyval == MPI_KEYVAL_INVALID => argument_in(Self::ENUMERATIONS.keyval, keyval),
+            _ => keyval.wrapping_sub(Self::KEYVAL_OFFSET),
         }
     }
 
@@ -379,42 +382,54 @@ impl Codes {
     }
 }
 
-/// From native bits and class back to the predefined handle: an open-addressing hash table, half empty at most.
+/// From native bits and class back to the predefined handle: an open-addressing hash table, mostly empty.
 struct Reverse {
-    keys: [Option<(Class, usize, usize)>; Reverse::SIZE],
+    entries: [Entry; Reverse::SIZE],
     /// All predefined handles lie between these, and most others do not.
     least: usize,
     most: usize,
 }
 
+#[derive(Clone, Copy)]
+struct Entry {
+    key: u64,
+    value: usize,
+}
+
 impl Reverse {
-    const SIZE: usize = 512;
+    const BITS: u32 = 10;
+    const SIZE: usize = 1 << Self::BITS;
+    /// A key that nothing has, for no class has the highest number.
+    const EMPTY: u64 = u64::MAX;
 
     fn new(predefined: &[(usize, usize)]) -> Self {
         assert!(predefined.len() * 2 <= Self::SIZE, "the table of predefined handles outgrew its hash");
-        let mut keys = [None; Self::SIZE];
+        let mut entries = [Entry { key: Self::EMPTY, value: 0 }; Self::SIZE];
         for &(value, bits) in predefined {
             let Some(class) = Class::of_predefined(value) else { continue };
-            let mut at = Self::hash(class, bits);
-            loop {
-                match keys[at] {
-                    None => {
-                        keys[at] = Some((class, bits, value));
-                        break;
-                    }
-                    Some((known, same, _)) if known == class && same == bits => break,
-                    Some(_) => at = (at + 1) % Self::SIZE,
-                }
+            let key = Self::key(class, bits);
+            let mut at = Self::hash(key);
+            while entries[at].key != Self::EMPTY && entries[at].key != key {
+                at = (at + 1) % Self::SIZE;
+            }
+            if entries[at].key == Self::EMPTY {
+                entries[at] = Entry { key, value };
             }
         }
         let bits = || predefined.iter().map(|entry| entry.1);
-        Self { keys, least: bits().min().unwrap_or(0), most: bits().max().unwrap_or(0) }
+        Self { entries, least: bits().min().unwrap_or(0), most: bits().max().unwrap_or(0) }
+    }
+
+    /// The class in the byte that no address and no int uses.
+    #[inline]
+    fn key(class: Class, bits: usize) -> u64 {
+        bits as u64 ^ (class as u64) << 56
     }
 
     #[inline]
-    fn hash(class: Class, bits: usize) -> usize {
-        // The low bits of an address are alignment; those of an MPICH handle are its index.
-        (bits ^ (bits >> 7) ^ (bits >> 20) ^ ((class as usize) << 5)) % Self::SIZE
+    fn hash(key: u64) -> usize {
+        // Multiplied by the golden ratio, whose upper bits are as good as random.
+        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - Self::BITS)) as usize
     }
 
     #[inline]
@@ -422,14 +437,18 @@ impl Reverse {
         if bits < self.least || bits > self.most {
             return None;
         }
-        let mut at = Self::hash(class, bits);
-        while let Some((known, same, value)) = self.keys[at] {
-            if same == bits && known == class {
-                return Some(value);
+        let key = Self::key(class, bits);
+        let mut at = Self::hash(key);
+        loop {
+            let entry = self.entries[at % Self::SIZE];
+            if entry.key == key {
+                return Some(entry.value);
             }
-            at = (at + 1) % Self::SIZE;
+            if entry.key == Self::EMPTY {
+                return None;
+            }
+            at += 1;
         }
-        None
     }
 }
 
@@ -515,6 +534,22 @@ pub(crate) fn value_in(pairs: Pairs, value: c_int) -> c_int {
         None if value == MPI_UNDEFINED => MPI_UNDEFINED,
         None => c_int::MIN,
     }
+}
+
+/// How many numbers lie from the first predefined keyval to the last.
+const PREDEFINED_KEYVALS: usize = (MPI_WIN_MODEL - MPI_TAG_UB) as usize + 1;
+
+/// The native keyval for each predefined one, counted from the first.
+const fn predefined_keyvals(pairs: Pairs) -> [Option<c_int>; PREDEFINED_KEYVALS] {
+    let mut native = [None; PREDEFINED_KEYVALS];
+    let mut index = 0;
+    while index < pairs.len() {
+        if pairs[index].0 >= MPI_TAG_UB && pairs[index].0 <= MPI_WIN_MODEL {
+            native[(pairs[index].0 - MPI_TAG_UB) as usize] = Some(pairs[index].1);
+        }
+        index += 1;
+    }
+    native
 }
 
 /// As [`value_in`], for numbers of which only some are special.

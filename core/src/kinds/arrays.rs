@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 
 use super::scalars::*;
 use super::{Kind, Pointee, Relations, int_at, length};
-use crate::abi::{Handle, MPI_ERR_IN_STATUS, MPI_SUCCESS, MPI_Status};
+use crate::abi::{Handle, MPI_ERR_IN_STATUS, MPI_SUCCESS, MPI_Status, PREDEFINED_END};
 use crate::array::Buffer as ArrayBuffer;
 use crate::attachments;
 use crate::family::Abi;
@@ -58,7 +58,7 @@ pub struct InOutArray<K>(PhantomData<K>);
 /// How long an array in place is, and what was in it if somebody waits for the end of one of its requests.
 pub struct InPlace<H> {
     length: usize,
-    before: Vec<H>,
+    before: Option<Box<[H]>>,
 }
 
 impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
@@ -71,15 +71,17 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
         const { assert!(size_of::<K::Native<A>>() <= size_of::<K::Outer>()) };
         const { assert!(align_of::<K::Native<A>>() <= align_of::<K::Outer>()) };
         let length = if outer.is_null() { 0 } else { length(related[0]) };
-        let mut before = Vec::new();
-        if attachments::any() {
-            // SAFETY: the caller's array has that many readable elements.
-            before.extend((0..length).map(|index| unsafe { *outer.add(index) }));
-        }
+        // SAFETY: the caller's array has that many readable elements.
+        let before = if attachments::any() { Some(unsafe { copy_of(outer, length) }) } else { None };
         let packed = outer.cast::<K::Native<A>>();
         for index in 0..length {
             // SAFETY: the array is the caller's to be written; what is overwritten has been read before.
-            unsafe { packed.add(index).write(K::inward::<A>(outer.add(index).read())) };
+            unsafe {
+                let handle = outer.add(index).read();
+                if !is_same_place::<K, A>() || handle.bits() < PREDEFINED_END {
+                    packed.add(index).write(K::inward::<A>(handle));
+                }
+            }
         }
         InPlace { length, before }
     }
@@ -94,16 +96,32 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
         for index in (0..held.length).rev() {
             // SAFETY: `enter` has packed that many elements.
             unsafe {
-                outer.add(index).write(K::outward::<A>(packed.add(index).read(), K::Outer::from_bits(0)))
-            };
+                let handle = K::outward::<A>(packed.add(index).read(), K::Outer::from_bits(0));
+                if !is_same_place::<K, A>() || handle.bits() < PREDEFINED_END {
+                    outer.add(index).write(handle);
+                }
+            }
         }
-        for (index, before) in held.before.iter().enumerate() {
+        for (index, before) in held.before.iter().flatten().enumerate() {
             // SAFETY: as above.
             if unsafe { *outer.add(index) }.bits() == K::Outer::CLASS.null() {
                 attachments::release(before.bits());
             }
         }
     }
+}
+
+/// Whether packing leaves dynamic handles where and as they are.
+const fn is_same_place<K: Scalar, A: Abi>() -> bool {
+    size_of::<K::Native<A>>() == size_of::<K::Outer>()
+}
+
+/// # Safety
+/// The array has that many readable elements.
+#[cold]
+unsafe fn copy_of<H: Handle>(array: *const H, length: usize) -> Box<[H]> {
+    // SAFETY: as the caller promises.
+    (0..length).map(|index| unsafe { *array.add(index) }).collect()
 }
 
 /// An array that MPI writes.

@@ -132,7 +132,13 @@ fn address_in(values: &'static [c_int], value: c_int) -> Option<*mut c_void> {
     values.iter().find(|known| **known == value).map(|known| core::ptr::from_ref(known).cast_mut().cast())
 }
 
-/// The attribute value that the user sees for the one that the library gave.
+/// Whether an attribute has a value that differs from the library's own.
+#[inline]
+fn is_answered(keyval: c_int) -> bool {
+    matches!(keyval, MPI_HOST | MPI_IO | MPI_LASTUSEDCODE | MPI_WIN_CREATE_FLAVOR | MPI_WIN_MODEL)
+}
+
+/// The attribute value that the user sees for the one that the library gave, where [`is_answered`] says so.
 ///
 /// # Safety
 /// `value` is the library's value of a predefined attribute: the address of an int.
@@ -168,8 +174,11 @@ macro_rules! getters {
             unsafe {
                 let code = native($kind::inward::<A>(object), A::keyval_in(keyval), value, flag);
                 let code = A::bound().code_out(code);
+                if code != 0 || *flag == 0 || !is_answered(keyval) {
+                    return code;
+                }
                 let given = variable::<*mut c_void>(value);
-                if code == 0 && *flag != 0 && !(*given).is_null() {
+                if !(*given).is_null() {
                     *given = predefined::<A>(keyval, *given);
                 }
                 code
