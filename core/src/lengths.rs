@@ -3,10 +3,12 @@
 use core::ffi::c_int;
 
 use crate::abi::{
-    MPI_CART, MPI_DIST_GRAPH, MPI_ERR_TOPOLOGY, MPI_ERR_UNSUPPORTED_OPERATION, MPI_GRAPH, MPI_ROOT,
+    MPI_CART, MPI_COMM_NULL, MPI_DIST_GRAPH, MPI_ERR_TOPOLOGY, MPI_ERR_UNSUPPORTED_OPERATION, MPI_GRAPH,
+    MPI_ROOT,
 };
 use crate::family::Abi;
-use crate::kinds::{Scalar, Topology};
+use crate::kinds::{Comm, Scalar, Topology};
+use crate::raise::{Object, raise};
 
 /// How long the arrays of a call are: one element per sender, one per receiver.
 pub struct Lengths {
@@ -68,7 +70,10 @@ pub unsafe fn neighbour_lengths<A: Abi>(comm: A::Handle) -> Result<Lengths, c_in
                 checked(ask(comm, &mut sources, &mut destinations, &mut weighted))?;
                 Ok(Lengths { send: length(destinations), receive: length(sources) })
             }
-            _ => Err(MPI_ERR_TOPOLOGY),
+            _ => {
+                let comm = Comm::outward::<A>(comm, MPI_COMM_NULL);
+                Err(raise::<A>(Object::Comm(comm), MPI_ERR_TOPOLOGY))
+            }
         }
     }
 }

@@ -11,6 +11,8 @@
 pub mod abi;
 mod array;
 mod attachments;
+mod beyond;
+mod derive;
 mod family;
 mod image;
 mod init;
@@ -26,6 +28,7 @@ mod narrow;
 )]
 mod own;
 mod plugins;
+mod raise;
 mod registry;
 mod search;
 mod selection;

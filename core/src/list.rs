@@ -36,7 +36,7 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Comm_flush_buffer(comm: Comm) -> Code;
             #[own] fn MPI_Comm_iflush_buffer(comm: Comm, request: Out<Request>) -> Code;
             fn MPI_Get_count(status: In<Status>, datatype: Datatype, count: OutInt) -> Code;
-            #[small(MPI_Get_count)] fn MPI_Get_count_c(status: In<Status>, datatype: Datatype, count: OutCount) -> Code;
+            #[own] fn MPI_Get_count_c(status: In<Status>, datatype: Datatype, count: OutCount) -> Code;
             fn MPI_Ibsend(buf: ConstBuffer, count: Int, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             #[small(MPI_Ibsend)] fn MPI_Ibsend_c(buf: ConstBuffer, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, request: Out<Request>) -> Code;
             fn MPI_Improbe(source: Rank, tag: Tag, comm: Comm, flag: OutInt, message: OutIf<Message>[flag], status: OutIf<Status>[flag]) -> Code;
@@ -125,7 +125,7 @@ macro_rules! mpi_functions {
             fn MPI_Pack_external_size(datarep: Chars, incount: Int, datatype: Datatype, size: OutAint) -> Code;
             #[small(MPI_Pack_external_size)] fn MPI_Pack_external_size_c(datarep: Chars, incount: Count, datatype: Datatype, size: OutCount) -> Code;
             fn MPI_Pack_size(incount: Int, datatype: Datatype, comm: Comm, size: OutInt) -> Code;
-            #[small(MPI_Pack_size)] fn MPI_Pack_size_c(incount: Count, datatype: Datatype, comm: Comm, size: OutCount) -> Code;
+            #[own] fn MPI_Pack_size_c(incount: Count, datatype: Datatype, comm: Comm, size: OutCount) -> Code;
             fn MPI_Type_commit(datatype: InOut<Datatype>) -> Code;
             fn MPI_Type_contiguous(count: Int, oldtype: Datatype, newtype: Out<Datatype>) -> Code;
             #[own] fn MPI_Type_contiguous_c(count: Count, oldtype: Datatype, newtype: Out<Datatype>) -> Code;

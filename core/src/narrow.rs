@@ -2,17 +2,20 @@
 //!
 //! A `#[small(NAME)]` line of the list names the twin. [`Narrow`] says what becomes of each kind of parameter: most
 //! stay, counts shrink, arrays of counts are copied, results are widened afterwards. The type of the twin's parameter
-//! decides, so that a count that the twin takes as an address stays one.
+//! decides, so that a count that the twin takes as an address stays one. What does not fit is for [`crate::beyond`].
 
-use crate::abi::{MPI_ERR_VALUE_TOO_LARGE, MPI_IN_PLACE, MPI_Request};
+use core::ffi::{c_int, c_void};
+
+use crate::abi::{MPI_Datatype, MPI_IN_PLACE, MPI_Request};
 use crate::attachments::Kept;
+use crate::beyond::{Fitting, Survey};
 use crate::family::Abi;
 use crate::kinds::*;
 use crate::lengths::{group_lengths, neighbour_lengths, root_length};
-use core::ffi::c_int;
+use crate::raise::Object;
 
 /// A whole number that may or may not fit an int.
-pub trait Whole: Copy + TryInto<c_int> + 'static {}
+pub trait Whole: Copy + TryInto<c_int> + TryInto<i64> + 'static {}
 
 impl Whole for i64 {}
 impl Whole for isize {}
@@ -37,6 +40,11 @@ pub trait Narrow: Kind {
         let _ = (kept, code, arrays);
     }
 
+    /// Takes this parameter down, of a call that did not fit.
+    fn survey(kept: &Self::Kept, survey: &mut Survey) {
+        let _ = (kept, survey);
+    }
+
     /// The request that the call makes, if this parameter is it.
     fn request(kept: &Self::Kept) -> *mut MPI_Request {
         let _ = kept;
@@ -46,15 +54,15 @@ pub trait Narrow: Kind {
 
 /// A parameter that can be what the twin's parameter is.
 pub trait Fit<T> {
-    /// The twin's argument; sets `wrong` if it does not fit.
-    fn fit(&mut self, wrong: &mut c_int) -> T;
+    /// The twin's argument; says `wrong` if it does not fit.
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> T;
 }
 
 /// A parameter that stays as it is.
 pub struct Same<T>(T);
 
 impl<T: Copy> Fit<T> for Same<T> {
-    fn fit(&mut self, _wrong: &mut c_int) -> T {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> T {
         self.0
     }
 }
@@ -71,24 +79,17 @@ macro_rules! same {
 }
 
 same!(
-    Comm,
-    Datatype,
-    Op,
     Request,
     Group,
-    Win,
     Session,
     Message,
     Info,
-    File,
     Rank,
     Tag,
     Int,
     Offset,
     Order,
     Assert,
-    Buffer,
-    ConstBuffer,
     AttachBuffer,
     OutBuffer,
     Address,
@@ -109,6 +110,74 @@ same!(
     OutChars,
 );
 
+/// Parameters that stay and are taken down.
+macro_rules! surveyed {
+    ($($kind:ident, |$survey:ident, $value:ident| $note:expr;)*) => {$(
+        impl Narrow for $kind {
+            type Kept = Same<Self::Outer>;
+            unsafe fn keep<A: Abi>(outer: Self::Outer, _related: Relations) -> Self::Kept {
+                Same(outer)
+            }
+            fn survey(kept: &Self::Kept, $survey: &mut Survey) {
+                let $value = kept.0;
+                $note;
+            }
+        }
+    )*};
+}
+
+surveyed! {
+    Comm, |survey, comm| survey.object(Object::Comm(comm));
+    Win, |survey, win| survey.object(Object::Win(win));
+    File, |survey, file| survey.object(Object::File(file));
+    Op, |survey, _op| survey.operation();
+}
+
+/// A datatype, of which its count may make another.
+pub struct Typed(MPI_Datatype);
+
+impl Fit<MPI_Datatype> for Typed {
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> MPI_Datatype {
+        fitting.datatype(self.0)
+    }
+}
+
+impl Narrow for Datatype {
+    type Kept = Typed;
+    unsafe fn keep<A: Abi>(outer: MPI_Datatype, _related: Relations) -> Typed {
+        Typed(outer)
+    }
+    fn survey(kept: &Typed, survey: &mut Survey) {
+        survey.datatype(kept.0);
+    }
+}
+
+/// A buffer, which may begin elsewhere.
+pub struct Place<P>(P);
+
+macro_rules! places {
+    ($($kind:ident $pointer:ty;)*) => {$(
+        impl Fit<$pointer> for Place<$pointer> {
+            fn fit(&mut self, fitting: &mut Fitting<'_>) -> $pointer {
+                let moved = fitting.moved();
+                if moved == 0 || self.0.addr() == MPI_IN_PLACE.addr() { self.0 } else { self.0.wrapping_byte_offset(moved) }
+            }
+        }
+
+        impl Narrow for $kind {
+            type Kept = Place<$pointer>;
+            unsafe fn keep<A: Abi>(outer: $pointer, _related: Relations) -> Self::Kept {
+                Place(outer)
+            }
+        }
+    )*};
+}
+
+places! {
+    Buffer *mut c_void;
+    ConstBuffer *const c_void;
+}
+
 impl Narrow for Out<Request> {
     type Kept = Same<*mut MPI_Request>;
     unsafe fn keep<A: Abi>(outer: Self::Outer, _related: Relations) -> Self::Kept {
@@ -122,75 +191,90 @@ impl Narrow for Out<Request> {
 /// A number.
 pub struct Number<T>(T);
 
-impl<T: Whole> Fit<c_int> for Number<T> {
-    fn fit(&mut self, wrong: &mut c_int) -> c_int {
+impl Fit<c_int> for Number<i64> {
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> c_int {
+        fitting.count(self.0)
+    }
+}
+
+impl Fit<c_int> for Number<isize> {
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> c_int {
         self.0.try_into().unwrap_or_else(|_| {
-            *wrong = MPI_ERR_VALUE_TOO_LARGE;
+            fitting.too_large();
             0
         })
     }
 }
 
 impl Fit<isize> for Number<i64> {
-    fn fit(&mut self, wrong: &mut c_int) -> isize {
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> isize {
         isize::try_from(self.0).unwrap_or_else(|_| {
-            *wrong = MPI_ERR_VALUE_TOO_LARGE;
+            fitting.too_large();
             0
         })
     }
 }
 
 impl Fit<i64> for Number<i64> {
-    fn fit(&mut self, _wrong: &mut c_int) -> i64 {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> i64 {
         self.0
     }
 }
 
 impl Fit<isize> for Number<isize> {
-    fn fit(&mut self, _wrong: &mut c_int) -> isize {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> isize {
         self.0
     }
 }
 
-macro_rules! numbers {
-    ($($kind:ident $type:ty),*) => {$(
-        impl Narrow for $kind {
-            type Kept = Number<$type>;
-            unsafe fn keep<A: Abi>(outer: $type, _related: Relations) -> Self::Kept {
-                Number(outer)
-            }
-        }
-    )*};
+impl Narrow for Count {
+    type Kept = Number<i64>;
+    unsafe fn keep<A: Abi>(outer: i64, _related: Relations) -> Self::Kept {
+        Number(outer)
+    }
+    fn survey(kept: &Self::Kept, survey: &mut Survey) {
+        survey.count(kept.0);
+    }
 }
 
-numbers!(Count i64, Aint isize);
+impl Narrow for Aint {
+    type Kept = Number<isize>;
+    unsafe fn keep<A: Abi>(outer: isize, _related: Relations) -> Self::Kept {
+        Number(outer)
+    }
+}
 
 /// A result: the twin writes to a variable of its own type, which is widened afterwards.
 pub struct Widened<T> {
     outer: *mut T,
-    small: c_int,
+    small: Option<c_int>,
+    result: c_int,
     used: bool,
 }
 
 impl<T> Fit<*mut c_int> for Widened<T> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *mut c_int {
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> *mut c_int {
+        let Some(small) = self.small else {
+            fitting.too_large();
+            return core::ptr::null_mut();
+        };
         if self.outer.is_null() {
             return core::ptr::null_mut();
         }
-        self.used = true;
-        &raw mut self.small
+        (self.result, self.used) = (small, true);
+        &raw mut self.result
     }
 }
 
 impl Fit<*mut isize> for Widened<i64> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *mut isize {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> *mut isize {
         const { assert!(size_of::<isize>() == size_of::<i64>()) };
         self.outer.cast()
     }
 }
 
 impl Fit<*mut i64> for Widened<i64> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *mut i64 {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> *mut i64 {
         self.outer
     }
 }
@@ -200,12 +284,12 @@ macro_rules! results {
         impl Narrow for $kind {
             type Kept = Widened<$type>;
             unsafe fn keep<A: Abi>(outer: *mut $type, _related: Relations) -> Self::Kept {
-                Widened { outer, small: 0, used: false }
+                Widened { outer, small: Some(0), result: 0, used: false }
             }
             unsafe fn finish(kept: Self::Kept, code: c_int, _arrays: &mut Vec<Kept>) {
                 if kept.used && code == 0 {
                     // SAFETY: the caller's variable, which was not null.
-                    unsafe { *kept.outer = kept.small as $type };
+                    unsafe { *kept.outer = kept.result as $type };
                 }
             }
         }
@@ -219,7 +303,7 @@ impl Narrow for InOutCount {
     unsafe fn keep<A: Abi>(outer: *mut i64, _related: Relations) -> Self::Kept {
         // SAFETY: the caller's variable, which MPI reads.
         let value = if outer.is_null() { 0 } else { unsafe { *outer } };
-        Widened { outer, small: c_int::try_from(value).unwrap_or(-1), used: false }
+        Widened { outer, small: c_int::try_from(value).ok(), result: 0, used: false }
     }
     unsafe fn finish(kept: Self::Kept, code: c_int, arrays: &mut Vec<Kept>) {
         // SAFETY: as the caller promises.
@@ -228,7 +312,7 @@ impl Narrow for InOutCount {
 }
 
 impl Fit<*mut isize> for Widened<isize> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *mut isize {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> *mut isize {
         self.outer
     }
 }
@@ -252,25 +336,37 @@ impl<T> Array<T> {
     }
 }
 
+impl<T: Whole> Array<T> {
+    /// The values, none where the caller's array is not read.
+    fn values(&self) -> impl Iterator<Item = T> {
+        let length = if self.outer.is_null() { 0 } else { self.length.unwrap_or(0) };
+        // SAFETY: the caller's array is as long as its kind says.
+        (0..length).map(|index| unsafe { *self.outer.add(index) })
+    }
+
+    /// The values as counts.
+    fn counts(&self) -> Vec<i64> {
+        self.values().map(|value| value.try_into().unwrap_or(i64::MAX)).collect()
+    }
+}
+
 impl<T: Whole> Fit<*const c_int> for Array<T> {
-    fn fit(&mut self, wrong: &mut c_int) -> *const c_int {
-        let length = match self.length {
-            Ok(length) if !self.outer.is_null() => length,
-            Ok(_) => 0,
-            Err(code) => {
-                *wrong = code;
-                0
+    fn fit(&mut self, fitting: &mut Fitting<'_>) -> *const c_int {
+        if let Err(code) = self.length {
+            fitting.wrong = code;
+        }
+        let numbers: Result<Box<[c_int]>, _> = match fitting.array() {
+            (1, 0) => self.values().map(|value| value.try_into().map_err(|_| ())).collect(),
+            (divisor, middle) => {
+                let moved = self.counts().into_iter().map(|value| value / divisor - middle);
+                moved.map(|value| c_int::try_from(value).map_err(|_| ())).collect()
             }
         };
-        if length == 0 {
-            return self.outer.cast();
-        }
-        // SAFETY: the caller's array is as long as its kind says.
-        let numbers = (0..length).map(|index| unsafe { *self.outer.add(index) }.try_into());
-        match numbers.collect::<Result<Box<[c_int]>, _>>() {
+        match numbers {
+            Ok(copy) if copy.is_empty() => self.outer.cast(),
             Ok(copy) => self.copy.insert(copy).as_ptr(),
-            Err(_) => {
-                *wrong = MPI_ERR_VALUE_TOO_LARGE;
+            Err(()) => {
+                fitting.too_large();
                 core::ptr::null()
             }
         }
@@ -278,14 +374,14 @@ impl<T: Whole> Fit<*const c_int> for Array<T> {
 }
 
 impl Fit<*const isize> for Array<i64> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *const isize {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> *const isize {
         const { assert!(size_of::<isize>() == size_of::<i64>()) };
         self.outer.cast()
     }
 }
 
 impl Fit<*const isize> for Array<isize> {
-    fn fit(&mut self, _wrong: &mut c_int) -> *const isize {
+    fn fit(&mut self, _fitting: &mut Fitting<'_>) -> *const isize {
         self.outer
     }
 }
@@ -296,6 +392,9 @@ macro_rules! arrays {
             type Kept = Array<$element>;
             unsafe fn keep<$abi: Abi>(outer: *const $element, $related: Relations) -> Self::Kept {
                 Array { outer, length: $length, copy: None }
+            }
+            fn survey(kept: &Self::Kept, survey: &mut Survey) {
+                survey.array(kept.counts());
             }
             unsafe fn finish(kept: Self::Kept, _code: c_int, arrays: &mut Vec<Kept>) {
                 arrays.extend(kept.kept());

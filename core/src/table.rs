@@ -7,6 +7,7 @@ use crate::abi::{
     MPI_Request, MPI_SUCCESS, MPI_T_ERR_INVALID_HANDLE, MPI_T_ERR_INVALID_INDEX, MPI_T_ERR_INVALID_NAME,
 };
 use crate::attachments;
+use crate::beyond::{Fitting, Survey, retry};
 use crate::family::Abi;
 use crate::kinds::*;
 use crate::narrow::{Fit, Narrow};
@@ -102,6 +103,34 @@ macro_rules! shim {
     };
 }
 
+/// The call of the twin, `None` if the arguments do not fit it.
+macro_rules! attempt {
+    ($fitting:expr, $kept:ident, $small:ident($($parameter:ident),*)) => {{
+        let ($($parameter,)*) = &mut $kept;
+        let ($($parameter,)*) = ($($parameter.fit($fitting),)*);
+        ($fitting.wrong == 0).then(|| shim::$small::<A>($($parameter),*))
+    }};
+}
+
+/// What is done with arguments that do not fit: some functions have a way of their own.
+macro_rules! beyond {
+    (MPI_Type_vector_c $arguments:tt $otherwise:block) => { return own::MPI_Type_vector_c::<A> $arguments };
+    (MPI_Type_create_hvector_c $arguments:tt $otherwise:block) => { return own::MPI_Type_create_hvector_c::<A> $arguments };
+    (MPI_Type_indexed_c $arguments:tt $otherwise:block) => { return own::MPI_Type_indexed_c::<A> $arguments };
+    (MPI_Type_create_hindexed_c $arguments:tt $otherwise:block) => { return own::MPI_Type_create_hindexed_c::<A> $arguments };
+    (MPI_Type_create_indexed_block_c $arguments:tt $otherwise:block) => {
+        return own::MPI_Type_create_indexed_block_c::<A> $arguments
+    };
+    (MPI_Type_create_hindexed_block_c $arguments:tt $otherwise:block) => {
+        return own::MPI_Type_create_hindexed_block_c::<A> $arguments
+    };
+    (MPI_Type_create_struct_c $arguments:tt $otherwise:block) => { return own::MPI_Type_create_struct_c::<A> $arguments };
+    (MPI_Type_create_subarray_c $arguments:tt $otherwise:block) => { return own::MPI_Type_create_subarray_c::<A> $arguments };
+    (MPI_Pack_c $arguments:tt $otherwise:block) => { return own::MPI_Pack_c::<A> $arguments };
+    (MPI_Unpack_c $arguments:tt $otherwise:block) => { return own::MPI_Unpack_c::<A> $arguments };
+    ($function:ident $arguments:tt $otherwise:block) => { $otherwise };
+}
+
 /// The function that does the work of one with large counts by its twin without them.
 macro_rules! narrowed {
     ([$($mark:ident)?] $($signature:tt)*) => {};
@@ -114,16 +143,23 @@ macro_rules! narrowed {
             // SAFETY: the table names this function only if the library has the twin; the arguments are the caller's.
             unsafe {
                 let mut kept = ($(<$kind as Narrow>::keep::<A>($parameter, relations!($($($related),+)?)),)*);
-                let mut wrong = 0;
-                let code = {
-                    let ($($parameter,)*) = &mut kept;
-                    let ($($parameter,)*) = ($($parameter.fit(&mut wrong),)*);
-                    if wrong == 0 { shim::$small::<A>($($parameter),*) } else { wrong }
+                let mut arrays = Vec::new();
+                let fitting = &mut Fitting::default();
+                let code = match attempt!(fitting, kept, $small($($parameter),*)) {
+                    Some(code) => code,
+                    None => beyond!($function ($($parameter),*) {
+                        let mut survey = Survey::default();
+                        let ($($parameter,)*) = &kept;
+                        $(<$kind as Narrow>::survey($parameter, &mut survey);)*
+                        let in_parts = const { is_blocking_reduction(stringify!($function)) };
+                        retry::<A>(&survey, fitting.wrong, in_parts, &mut arrays, |fitting| {
+                            attempt!(fitting, kept, $small($($parameter),*))
+                        })
+                    }),
                 };
                 let ($($parameter,)*) = kept;
                 let mut request = core::ptr::null_mut();
                 $(request = request_of(request, <$kind as Narrow>::request(&$parameter));)*
-                let mut arrays = Vec::new();
                 $(<$kind as Narrow>::finish($parameter, code, &mut arrays);)*
                 if code == 0 && !request.is_null() {
                     attachments::attach::<A>(
@@ -153,12 +189,30 @@ fn request_of(known: *mut MPI_Request, found: *mut MPI_Request) -> *mut MPI_Requ
     if found.is_null() { known } else { found }
 }
 
+/// Whether a reduction may be done in parts: it is blocking, and each element of the result depends on one of each rank.
+const fn is_blocking_reduction(function: &str) -> bool {
+    let names: [&str; 5] =
+        ["MPI_Reduce_c", "MPI_Allreduce_c", "MPI_Scan_c", "MPI_Exscan_c", "MPI_Reduce_local_c"];
+    let mut index = 0;
+    while index < names.len() {
+        if ends_with(function, names[index]) && function.len() == names[index].len() {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
 /// Whether a function makes a persistent request.
 const fn is_persistent(function: &str) -> bool {
-    let (name, tail) = (function.as_bytes(), b"_init_c");
+    ends_with(function, "_init_c")
+}
+
+const fn ends_with(name: &str, tail: &str) -> bool {
+    let (name, tail) = (name.as_bytes(), tail.as_bytes());
     let mut index = 0;
     while index < tail.len() {
-        if name[name.len() - tail.len() + index] != tail[index] {
+        if name.len() < tail.len() || name[name.len() - tail.len() + index] != tail[index] {
             return false;
         }
         index += 1;

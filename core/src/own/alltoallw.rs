@@ -7,10 +7,13 @@ use core::ffi::{c_int, c_void};
 
 use crate::abi::*;
 use crate::attachments::{self, Kept};
+use crate::beyond::Fitting;
+use crate::derive::{Derived, Made, structure};
 use crate::family::{Abi, buffer_in};
 use crate::kinds::{Comm, Datatype, Info, Kind, Out, Request, Scalar};
 use crate::lengths::{Lengths, group_lengths, neighbour_lengths};
 use crate::narrow::{Array, Fit};
+use crate::raise::{Object, raise};
 
 /// The translated array of datatypes, empty where it is not read.
 ///
@@ -58,6 +61,54 @@ unsafe fn keep<A: Abi>(request: *mut MPI_Request, persistent: bool, kept: Vec<Ke
     }
 }
 
+/// The arrays of one side where a number does not fit: such an element becomes one of a datatype that holds as much, at
+/// the place where it was.
+struct Longer<A: Abi, D> {
+    counts: Vec<c_int>,
+    displacements: Vec<D>,
+    types: Vec<MPI_Datatype>,
+    made: Vec<Derived<A>>,
+}
+
+impl<A: Abi, D: Default + TryFrom<MPI_Aint>> Longer<A, D> {
+    /// # Safety
+    /// Each array has `length` elements.
+    unsafe fn new(
+        counts: *const MPI_Count,
+        displacements: *const MPI_Aint,
+        types: *const MPI_Datatype,
+        length: usize,
+    ) -> Made<Self> {
+        let mut new = Self { counts: vec![], displacements: vec![], types: vec![], made: vec![] };
+        for index in 0..length {
+            // SAFETY: as the caller promises.
+            let (count, displacement, datatype) =
+                unsafe { (*counts.add(index), *displacements.add(index), *types.add(index)) };
+            match (c_int::try_from(count), D::try_from(displacement)) {
+                (Ok(count), Ok(displacement)) => {
+                    new.counts.push(count);
+                    new.displacements.push(displacement);
+                    new.types.push(datatype);
+                }
+                _ if count == 0 => {
+                    new.counts.push(0);
+                    new.displacements.push(D::default());
+                    new.types.push(datatype);
+                }
+                _ => {
+                    let of = Datatype::inward::<A>(datatype);
+                    let derived = structure::<A>(&[(count, displacement, of)])?.commit()?;
+                    new.counts.push(1);
+                    new.displacements.push(D::default());
+                    new.types.push(Datatype::outward::<A>(derived.handle(), datatype));
+                    new.made.push(derived);
+                }
+            }
+        }
+        Ok(new)
+    }
+}
+
 /// The call with large counts by its twin without them, or a refusal where there is none.
 macro_rules! twin {
     ([] $($rest:tt)*) => {
@@ -66,10 +117,10 @@ macro_rules! twin {
     (
         [$small:ident] $lengths:ident
         ($sendbuf:ident, $sendcounts:ident, $sdispls:ident, $sendtypes:ident, $recvbuf:ident, $recvcounts:ident,
-         $rdispls:ident, $recvtypes:ident $(, $rest:ident)*) $kept:ident
+         $rdispls:ident, $recvtypes:ident, $comm:ident $(, $rest:ident)*) $kept:ident
     ) => {{
         let send = if $sendbuf == MPI_IN_PLACE.cast_const() { 0 } else { $lengths.send };
-        let mut wrong = 0;
+        let mut fitting = Fitting::default();
         let mut arrays = (
             Array::new($sendcounts, send),
             Array::new($sdispls, send),
@@ -77,17 +128,29 @@ macro_rules! twin {
             Array::new($rdispls, $lengths.receive),
         );
         let fitted = (
-            arrays.0.fit(&mut wrong),
-            arrays.1.fit(&mut wrong),
-            arrays.2.fit(&mut wrong),
-            arrays.3.fit(&mut wrong),
+            arrays.0.fit(&mut fitting),
+            arrays.1.fit(&mut fitting),
+            arrays.2.fit(&mut fitting),
+            arrays.3.fit(&mut fitting),
         );
-        let code = if wrong == 0 {
+        let code = if fitting.wrong == 0 {
             $small::<A>(
-                $sendbuf, fitted.0, fitted.1, $sendtypes, $recvbuf, fitted.2, fitted.3, $recvtypes $(, $rest)*
+                $sendbuf, fitted.0, fitted.1, $sendtypes, $recvbuf, fitted.2, fitted.3, $recvtypes, $comm $(, $rest)*
             )
         } else {
-            wrong
+            let longer = Longer::<A, _>::new($sendcounts, $sdispls, $sendtypes, send);
+            match (longer, Longer::<A, _>::new($recvcounts, $rdispls, $recvtypes, $lengths.receive)) {
+                (Ok(out), Ok(back)) => {
+                    let code = $small::<A>(
+                        $sendbuf, out.counts.as_ptr(), out.displacements.as_ptr(), out.types.as_ptr(), $recvbuf,
+                        back.counts.as_ptr(), back.displacements.as_ptr(), back.types.as_ptr(), $comm $(, $rest)*
+                    );
+                    $kept.push(Box::new(out) as Kept);
+                    $kept.push(Box::new(back) as Kept);
+                    code
+                }
+                (Err(code), _) | (_, Err(code)) => raise::<A>(Object::Comm($comm), code),
+            }
         };
         $kept.extend(arrays.0.kept());
         $kept.extend(arrays.1.kept());

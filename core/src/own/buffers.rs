@@ -7,10 +7,10 @@
 use core::ffi::{c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::fallbacks::raise;
 use crate::abi::*;
 use crate::family::Abi;
 use crate::kinds::{AttachBuffer, Comm, Datatype, Kind, Out, OutBuffer, Rank, Request, Scalar, Session, Tag};
+use crate::raise::{Object, raise};
 
 /// Room for messages that nobody set a limit to; untouched pages cost nothing.
 const AUTOMATIC_SIZE: usize = 256 << 20;
@@ -23,9 +23,21 @@ enum Owner {
     Session(usize),
 }
 
+impl Owner {
+    /// What errors happen on.
+    fn object(self) -> Object {
+        match self {
+            Self::Comm(bits) => Object::Comm(MPI_Comm(bits)),
+            Self::Process | Self::Session(_) => Object::Nothing,
+        }
+    }
+}
+
 /// The buffer that is attached on somebody's behalf.
 struct Attached {
     owner: Owner,
+    /// How large the user says that it is; a library without large counts uses no more than an int counts.
+    size: MPI_Count,
     /// Memory of ours, where the user asked for automatic buffering.
     automatic: Option<Box<[core::mem::MaybeUninit<u8>]>>,
 }
@@ -43,17 +55,17 @@ unsafe fn attach<A: Abi>(owner: Owner, buffer: *mut c_void, size: MPI_Count) -> 
     let mut known = attached();
     if known.is_some() {
         drop(known);
-        return raise::<A>(MPI_ERR_BUFFER);
+        return raise::<A>(owner.object(), MPI_ERR_BUFFER);
     }
     let mut automatic = (buffer == MPI_BUFFER_AUTOMATIC).then(|| Box::new_uninit_slice(AUTOMATIC_SIZE));
-    let (start, size) = match &mut automatic {
+    let (start, room) = match &mut automatic {
         Some(memory) => (memory.as_mut_ptr().cast(), AUTOMATIC_SIZE as c_int),
         None => (buffer, c_int::try_from(size).unwrap_or(c_int::MAX)),
     };
     // SAFETY: the caller's buffer, or ours.
-    let code = A::bound().code_out(unsafe { native(start, size) });
+    let code = A::bound().code_out(unsafe { native(start, room) });
     if code == 0 {
-        *known = Some(Attached { owner, automatic });
+        *known = Some(Attached { owner, size, automatic });
     }
     code
 }
@@ -65,17 +77,20 @@ unsafe fn detach<A: Abi>(owner: Owner, buffer: *mut c_void, size: *mut MPI_Count
     let mut known = attached();
     if known.as_ref().is_none_or(|attached| attached.owner != owner) {
         drop(known);
-        return raise::<A>(MPI_ERR_BUFFER);
+        return raise::<A>(owner.object(), MPI_ERR_BUFFER);
     }
     let (mut start, mut length): (*mut c_void, c_int) = (core::ptr::null_mut(), 0);
     // SAFETY: variables of ours, then the caller's.
     unsafe {
         let code = A::bound().code_out(native((&raw mut start).cast(), &mut length));
         if code == 0 {
-            let automatic = known.take().is_some_and(|attached| attached.automatic.is_some());
-            let (start, length) = if automatic { (MPI_BUFFER_AUTOMATIC, 0) } else { (start, length) };
+            let (start, length) = match known.take() {
+                Some(Attached { automatic: Some(_), .. }) => (MPI_BUFFER_AUTOMATIC, 0),
+                Some(attached) => (start, attached.size),
+                None => (start, length.into()),
+            };
             *buffer.cast::<*mut c_void>() = start;
-            *size = length.into();
+            *size = length;
         }
         code
     }

@@ -7,9 +7,9 @@ use core::ffi::{c_char, c_int};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::fallbacks::raise;
 use crate::abi::{MPI_ERR_ARG, MPI_ERR_OTHER, MPI_ERR_UNSUPPORTED_OPERATION, MPI_SUCCESS};
 use crate::family::Abi;
+use crate::raise::{Object, raise};
 
 /// A class or code that was added.
 struct Added {
@@ -74,7 +74,7 @@ fn remove<A: Abi>(code: c_int, is_class: bool) -> c_int {
         return MPI_SUCCESS;
     }
     drop(all);
-    raise::<A>(MPI_ERR_OTHER)
+    raise::<A>(Object::Nothing, MPI_ERR_OTHER)
 }
 
 macro_rules! removers {
@@ -107,6 +107,6 @@ pub unsafe extern "C" fn MPI_Remove_error_string<A: Abi>(code: c_int) -> c_int {
         // SAFETY: an empty C string.
         (Some(true), Some(add)) => A::bound().code_out(unsafe { add(code_in, c"".as_ptr()) }),
         (Some(true), None) => MPI_ERR_UNSUPPORTED_OPERATION,
-        _ => raise::<A>(MPI_ERR_ARG),
+        _ => raise::<A>(Object::Nothing, MPI_ERR_ARG),
     }
 }

@@ -7,6 +7,7 @@ use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
 use crate::family::Abi;
 use crate::kinds::*;
+use crate::raise::{Object, raise};
 
 pub unsafe extern "C" fn MPI_Error_class<A: Abi>(code: c_int, class: *mut c_int) -> c_int {
     // The standard's classes are their own class, also those that a library does not know.
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn MPI_Type_get_value_index<A: Abi>(
     pair: *mut MPI_Datatype,
 ) -> c_int {
     if value == MPI_DATATYPE_NULL || index == MPI_DATATYPE_NULL {
-        return raise::<A>(MPI_ERR_TYPE);
+        return raise::<A>(Object::Nothing, MPI_ERR_TYPE);
     }
     // SAFETY: the caller's variable.
     unsafe {
@@ -64,15 +65,6 @@ pub unsafe extern "C" fn MPI_Type_get_value_index<A: Abi>(
         *pair = known.map_or(MPI_DATATYPE_NULL, |known| known.2);
     }
     MPI_SUCCESS
-}
-
-/// An error that is found here: the error handler of MPI_COMM_WORLD hears of it, as for calls without a communicator.
-pub(super) fn raise<A: Abi>(class: c_int) -> c_int {
-    if let Some(call) = A::bound().native.MPI_Comm_call_errhandler {
-        // SAFETY: MPI is running, or the library refuses.
-        unsafe { call(Comm::inward::<A>(MPI_COMM_SELF), A::bound().code_in(class)) };
-    }
-    class
 }
 
 pub unsafe extern "C" fn MPI_Get_hw_resource_info<A: Abi>(info: *mut MPI_Info) -> c_int {

@@ -1,5 +1,6 @@
 //! The list of behaviours, by chapter of the standard.
 
+mod beyond;
 mod callbacks;
 mod collectives;
 mod communicators;
@@ -48,5 +49,8 @@ behaviours! {
     callbacks: own_operations, own_error_handlers, attributes_and_keyvals;
     large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
         handles_have_integers;
+    beyond: constructors_take_large_numbers, statuses_hold_large_counts, messages_of_large_counts,
+        collectives_of_large_counts, displacements_beyond_an_int, nobody_takes_large_counts, packing_counts_far,
+        refusals_call_the_error_handler;
     threads: many_threads_exchange;
 }
