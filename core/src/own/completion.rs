@@ -5,15 +5,16 @@
 
 use core::ffi::c_int;
 
-use super::fallbacks::{EMPTY, raise};
+use super::fallbacks::EMPTY;
 use super::virtual_requests::{any, is_ours, remove, with};
 use crate::abi::*;
 use crate::family::Abi;
+use crate::raise::{Object, raise};
 use crate::table::shim;
 
 /// A handle of ours without an operation is an error like any other.
 fn known<A: Abi, T>(result: Result<T, c_int>) -> Result<T, c_int> {
-    result.map_err(|code| if code == MPI_ERR_REQUEST { raise::<A>(code) } else { code })
+    result.map_err(|code| if code == MPI_ERR_REQUEST { raise::<A>(Object::Nothing, code) } else { code })
 }
 
 /// Whether this request is ours.
