@@ -20,12 +20,15 @@
 
 pub use anympi_core::*;
 pub use anympi_launch as launch;
+pub use anympi_plugin_host as plugins;
 
-/// The registry with the backends of this workspace: `openmpi`, `mpich` (which also answers to `intel`), `abi`.
+/// The registry with the backends of this workspace: `openmpi`, `mpich` (which also answers to `intel`), `abi`; and the plugins of this
+/// machine.
 #[must_use]
 pub fn registry() -> Registry {
     Registry::new()
         .with(anympi_openmpi::OpenMpiBackend)
         .with(anympi_mpich::MpichBackend)
         .with(anympi_abi::AbiBackend)
+        .with_plugins(plugins::PluginHost)
 }

@@ -131,7 +131,7 @@ pub fn plan_engines(wishes: &EngineWishes) -> Result<EnginesPlan, Failure> {
             if launcher.refuses_root() && !wishes.allow_root {
                 return Err(Failure::Root { launcher: launcher.path });
             }
-            let exact = format!("{}:{}", candidate.backend, candidate.image.path.display());
+            let exact = candidate.selection();
             // The word mpi4py asks for more than a library; under this launcher it chooses the same one.
             let value = if selection == Selection::Mpi4py { "mpi4py".to_owned() } else { exact };
             command.push(format!("--mpi={value}").into());

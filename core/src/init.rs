@@ -155,6 +155,11 @@ impl ProcessArguments {
         pointers.push(core::ptr::null_mut());
         Self { count, pointers: pointers.leak().as_mut_ptr() }
     }
+
+    /// Pointers to `argc` and `argv`, as `MPI_Init` takes them.
+    pub fn as_main_has_them(&mut self) -> (&mut c_int, &mut *mut *mut c_char) {
+        (&mut self.count, &mut self.pointers)
+    }
 }
 
 /// An MPI call that failed.

@@ -55,10 +55,8 @@ pub struct Settings {
 /// The chosen library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mpi {
-    /// The backend's name
-    pub backend: String,
-    /// The library
-    pub library: PathBuf,
+    /// The value of `--mpi` that means exactly this library, or this plugin with what it brings
+    pub selection: String,
 }
 
 /// What `--mpi` puts into the user's namespace.

@@ -72,7 +72,7 @@ pub fn start_mpi(py: Python<'_>) -> PyResult<Option<(u32, u32)>> {
 
 fn open(chosen: &Mpi) -> PyResult<Box<dyn MpiInit>> {
     let registry = anympi::registry();
-    let selection = Selection::Path { backend: Some(chosen.backend.clone()), path: chosen.library.clone() };
+    let selection: Selection = chosen.selection.parse().map_err(refuse)?;
     let candidate: Option<Candidate> =
         registry.choose(&selection, &SearchPaths::from_environment(), None).map_err(refuse)?;
     let candidate = candidate.ok_or_else(|| refuse("no MPI library was chosen"))?;

@@ -203,7 +203,7 @@ fn choose_mpi(
     let Some(candidate) = candidate else { return Ok((None, names, Vec::new())) };
     tracing::debug!("MPI: {} ({})", candidate.image.path.display(), candidate.found_by);
     let changes = repairs(launcher, &candidate.image);
-    let mpi = Mpi { backend: candidate.backend.to_owned(), library: candidate.image.path };
+    let mpi = Mpi { selection: candidate.selection() };
     Ok((Some(mpi), names, changes))
 }
 
