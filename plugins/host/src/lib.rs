@@ -12,6 +12,7 @@
 //!
 //! docs/PLUGIN-ABI.md has the rules for authors.
 
+pub mod check;
 mod error;
 mod file;
 mod hooks;
