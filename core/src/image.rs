@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use memmap2::Mmap;
 use object::read::elf::{ElfFile64, FileHeader};
 use object::{Object, ObjectSymbol};
 
@@ -100,7 +101,7 @@ pub enum InspectError {
 
 /// Reads what a file is.
 pub fn inspect(path: &Path) -> Result<Image, InspectError> {
-    let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let data = map(path).map_err(InspectError::Unreadable)?;
     let file = shared_library(&data)?;
     let mut marks = Marks::default();
     for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
@@ -113,11 +114,22 @@ pub fn inspect(path: &Path) -> Result<Image, InspectError> {
 
 /// The names of MPI's functions that a library exports.
 pub(crate) fn exported_functions(path: &Path) -> Result<HashSet<String>, InspectError> {
-    let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let data = map(path).map_err(InspectError::Unreadable)?;
     let symbols = shared_library(&data)?;
     let symbols = symbols.dynamic_symbols().filter(|symbol| symbol.is_definition());
     let names = symbols.filter_map(|symbol| Some(symbol.name().ok()?.to_owned()));
     Ok(names.filter(|name| name.starts_with("MPI_")).collect())
+}
+
+/// The bytes of a file, of which only those are read that somebody looks at: libraries have tens of megabytes.
+fn map(path: &Path) -> std::io::Result<Mmap> {
+    let file = fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    // SAFETY: a private mapping that is only read. Whoever shortens a library while programs load it harms the dynamic
+    // linker, which maps it too, as much as this.
+    unsafe { Mmap::map(&file) }
 }
 
 /// The ELF file in some bytes, if this process could load it.

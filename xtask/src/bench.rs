@@ -1,7 +1,12 @@
-//! Measurements: our programs beside the stock ones, in one run, turn by turn, through the stock client.
+//! Measurements: our programs beside the stock ones, in one run, turn by turn, through the stock client; and, in [`mpi`],
+//! calls through `libmpi_abi.so.1` beside native ones.
 //!
 //! Absolute times say much about the machine and its load and little about a program. So both implementations are measured
 //! in every round, the order alternates, medians are compared, and the load of the machine is printed with them.
+
+mod goals;
+mod mpi;
+mod plot;
 
 use std::path::Path;
 use std::process::Command;
@@ -28,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const GONE: Duration = Duration::from_secs(20);
 
 /// What to measure.
-#[derive(Subcommand, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// Time until four engines are there, time to stop, memory of the controller
     Start {
@@ -39,6 +44,11 @@ pub enum Subject {
     Client {
         #[command(flatten)]
         options: Options,
+    },
+    /// Calls of MPI through libmpi_abi.so.1 beside native ones: what is added, with each goal met or missed, and plots
+    Mpi {
+        #[command(flatten)]
+        options: mpi::Options,
     },
 }
 
@@ -54,7 +64,20 @@ pub struct Options {
 }
 
 /// Measures and prints.
-pub fn run(workspace: &Workspace, subject: Subject) -> Outcome<()> {
+pub fn run(workspace: &Workspace, subject: &Subject) -> Outcome<()> {
+    match subject {
+        Subject::Start { options } => clusters(workspace, *options, |bench, rounds| bench.start(rounds)),
+        Subject::Client { options } => clusters(workspace, *options, |bench, rounds| bench.client(rounds)),
+        Subject::Mpi { options } => mpi::run(workspace, options),
+    }
+}
+
+/// Measures clusters and prints.
+fn clusters(
+    workspace: &Workspace,
+    options: Options,
+    measure: fn(&Bench<'_>, u32) -> Outcome<Figures>,
+) -> Outcome<()> {
     let description = setup::set_up(workspace, Purpose::Run)?;
     build::programs(workspace)?;
     let mpi = description
@@ -63,10 +86,7 @@ pub fn run(workspace: &Workspace, subject: Subject) -> Outcome<()> {
         .find(|mpi| mpi.name == MPI)
         .ok_or_else(|| Failure::new(format!("{MPI} is not installed")))?;
     let bench = Bench { workspace, mpi, interrupt: Interrupt::catch()? };
-    let (figures, options) = match subject {
-        Subject::Start { options } => (bench.start(options.rounds)?, options),
-        Subject::Client { options } => (bench.client(options.rounds)?, options),
-    };
+    let figures = measure(&bench, options.rounds)?;
     if options.json {
         println!("{:#}", figures.json());
     } else {

@@ -43,6 +43,7 @@ Examples:
   cargo xtask test connection      only tests whose name has that word in it
   cargo xtask bench start          how long until four engines are there, beside the stock programs
   cargo xtask bench client --json  latency, tasks and data, every value as JSON
+  cargo xtask bench mpi            what libmpi_abi.so.1 adds to a call of MPI, on each library
   cargo xtask setup                only install what the other tasks need
   cargo xtask header               write abi/include/mpi.h anew after a change of the list";
 
@@ -55,7 +56,7 @@ enum Task {
         /// Only tests whose name contains this, without format check and lints
         filter: Option<String>,
     },
-    /// Measure our programs beside stock ipyparallel's in one run
+    /// Measure our programs beside stock ipyparallel's, or our MPI beside the native ones, in one run
     Bench {
         #[command(subcommand)]
         subject: bench::Subject,
@@ -86,7 +87,7 @@ fn run(task: Task) -> Outcome<()> {
     match task {
         Task::Demo => demo::run(&workspace),
         Task::Test { filter } => test::run(&workspace, filter.as_deref()),
-        Task::Bench { subject } => bench::run(&workspace, subject),
+        Task::Bench { subject } => bench::run(&workspace, &subject),
         Task::Header => header::write(&workspace),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
