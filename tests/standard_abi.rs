@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that lacks something says what")]
 
+use std::ffi::OsStr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,16 +21,25 @@ impl Built {
         assert!(library.is_file(), "{} is not built", library.display());
         symlink(&library, directory.path().join("libmpi_abi.so.1")).expect("a link to the library");
         let built = Self { directory };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/ring.c");
+        built.compile("ring", &[], &["ring.c"]);
+        built
+    }
+
+    /// Compiles sources of `tests/c` into a file beside the library, and gives its path.
+    fn compile(&self, name: &str, options: &[&str], sources: &[&str]) -> PathBuf {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c");
+        let made = self.directory.path().join(name);
         let output = Command::new("cc")
-            .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(built.program())
-            .arg(source)
-            .arg(built.directory.path().join("libmpi_abi.so.1"))
+            .args(["-std=c99", "-Wall", "-Wextra", "-Werror"])
+            .args(options)
+            .arg("-o")
+            .arg(&made)
+            .args(sources.iter().map(|source| directory.join(source)))
+            .arg(self.directory.path().join("libmpi_abi.so.1"))
             .output()
             .expect("a C compiler");
         assert!(output.status.success(), "{}", text(&output));
-        built
+        made
     }
 
     fn program(&self) -> PathBuf {
@@ -37,13 +47,17 @@ impl Built {
     }
 
     fn command(&self, launcher: Option<(&Mpi, u32)>, choice: Option<&str>) -> Command {
+        self.command_of(&[self.program().as_os_str()], launcher, choice)
+    }
+
+    fn command_of(&self, program: &[&OsStr], launcher: Option<(&Mpi, u32)>, choice: Option<&str>) -> Command {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=5", "300"]);
         if let Some((mpi, ranks)) = launcher {
             command.arg(&mpi.launcher).args(&mpi.launcher_arguments).args(["-n", &ranks.to_string()]);
             command.envs(&mpi.environment);
         }
-        command.arg(self.program()).env("LD_LIBRARY_PATH", self.directory.path());
+        command.args(program).env("LD_LIBRARY_PATH", self.directory.path());
         match choice {
             Some(choice) => command.env("ANYMPI", choice),
             None => command.env_remove("ANYMPI"),
@@ -104,6 +118,51 @@ fn the_launcher_decides_when_nobody_else_does() {
     }
 }
 
+#[test]
+fn a_tool_that_interposes_sees_each_call_once() {
+    let installation = installation();
+    let built = Built::new(&installation);
+    let tool = built.compile("libtool.so", &["-shared", "-fPIC"], &["tool.c"]);
+    let preload = format!("LD_PRELOAD={}", tool.display());
+    let program = built.program();
+    let linked = built.compile("ring-with-tool", &[], &["ring.c", "tool.c"]);
+    for mpi in &installation.mpis {
+        for library in std::iter::once(&mpi.library).chain(&mpi.abi_library) {
+            let preloaded = ["env".as_ref(), preload.as_ref(), program.as_os_str()];
+            for program in [&preloaded[..], &[linked.as_os_str()]] {
+                let choice = library.to_string_lossy();
+                let output = run(&mut built.command_of(program, Some((mpi, 2)), Some(&choice)));
+                let said = text(&output);
+                let wanted =
+                    "tool: Init 1 Comm_rank 1 Sendrecv 1 Op_create 1 Allreduce 1 Op_free 1 others 0\n";
+                assert!(output.status.success(), "{choice}:\n{said}");
+                assert_eq!(said.matches(wanted).count(), 2, "{choice}, {program:?}:\n{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_launcher_that_does_not_fit_is_named() {
+    let installation = installation();
+    let built = Built::new(&installation);
+    let find = |name: &str| {
+        installation.mpis.iter().find(|mpi| mpi.name == name).expect("an MPI that set-up installs")
+    };
+    for (launcher, library) in
+        [("openmpi5", "mpich5"), ("mpich5", "openmpi5"), ("openmpi5", "openmpi4"), ("intel", "openmpi4")]
+    {
+        let choice = find(library).library.to_string_lossy().into_owned();
+        let output = run(&mut built.command(Some((find(launcher), 2)), Some(&choice)));
+        let said = text(&output);
+        assert!(!output.status.success(), "{choice} under {launcher}:\n{said}");
+        assert!(!said.contains("ring of"), "{choice} under {launcher}:\n{said}");
+        for words in ["anympi: ", " started ", ": start with ", "or choose ANYMPI="] {
+            assert!(said.contains(words), "{choice} under {launcher} does not say {words}:\n{said}");
+        }
+    }
+}
+
 /// Runs without a launcher; the exit code is not 0 and one sentence of ours holds every word.
 fn refuses(choice: &str, words: &[&str]) {
     let built = Built::new(&installation());
@@ -131,6 +190,23 @@ fn a_damaged_file_is_named() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), b"\x7fELF damaged").expect("a damaged file");
     refuses(&file.path().to_string_lossy(), &["no shared library"]);
+}
+
+#[test]
+fn a_truncated_library_is_named() {
+    let installation = installation();
+    let mpich = installation.mpis.iter().find(|mpi| mpi.name == "mpich5").expect("mpich5");
+    let whole = std::fs::read(&mpich.library).expect("a library");
+    for part in [2, 16] {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), &whole[..whole.len() / part]).expect("a truncated library");
+        refuses(&file.path().to_string_lossy(), &[&file.path().to_string_lossy()]);
+    }
+}
+
+#[test]
+fn a_library_that_is_no_mpi_is_named() {
+    refuses("/lib/x86_64-linux-gnu/libc.so.6", &["libc.so.6", "MPI"]);
 }
 
 #[test]

@@ -24,6 +24,18 @@ impl std::error::Error for Mismatch {}
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell("--mpi=", formatter)
+    }
+}
+
+impl Mismatch {
+    /// The sentence for programs whose MPI is chosen by something else than `--mpi=`: the text before the name.
+    #[must_use]
+    pub fn sentence(&self, chosen_by: &str) -> String {
+        fmt::from_fn(|formatter| self.tell(chosen_by, formatter)).to_string()
+    }
+
+    fn tell(&self, chosen_by: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.launcher.size, self.launcher.local_size) {
             (Some(size), _) => write!(formatter, "{} started {size} processes", self.launcher)?,
             (None, Some(size)) => write!(formatter, "{} started at least {size} processes", self.launcher)?,
@@ -37,12 +49,13 @@ impl fmt::Display for Mismatch {
             Some(path) => write!(formatter, ": start with {}, the launcher of that library", path.display())?,
             None => write!(formatter, ": start with the mpirun or mpiexec that belongs to that library")?,
         }
-        match self.launcher.vendor() {
-            Some(Vendor::OpenMpi) => write!(formatter, ", or choose --mpi=openmpi"),
-            Some(Vendor::Mpich) => write!(formatter, ", or choose --mpi=mpich"),
-            Some(Vendor::Intel) => write!(formatter, ", or choose --mpi=intel"),
-            _ => Ok(()),
-        }
+        let name = match self.launcher.vendor() {
+            Some(Vendor::OpenMpi) => "openmpi",
+            Some(Vendor::Mpich) => "mpich",
+            Some(Vendor::Intel) => "intel",
+            _ => return Ok(()),
+        };
+        write!(formatter, ", or choose {chosen_by}{name}")
     }
 }
 
