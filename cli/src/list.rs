@@ -11,6 +11,7 @@ use crate::describe::{Description, ask};
 use crate::failure::Failure;
 use crate::options::List;
 use crate::output::print;
+use crate::plugin::{self, Listed};
 
 /// One library and what it says of itself, or why it cannot be used.
 pub struct Library {
@@ -55,12 +56,40 @@ fn without_doubles(candidates: Vec<Candidate>) -> Vec<Candidate> {
 /// Runs the subcommand.
 pub fn list(arguments: &List) -> Result<ExitCode, Failure> {
     let found = find();
+    let plugins = plugin::found();
     match (arguments.json, arguments.functions) {
-        (true, _) => print(&format!("{:#}\n", as_json(&found, arguments.functions))),
-        (false, false) => print(&as_text(&found)),
+        (true, _) => {
+            let mut value = as_json(&found, arguments.functions);
+            value["plugins"] = plugins.iter().map(plugin_as_json).collect();
+            print(&format!("{value:#}\n"));
+        }
+        (false, false) => print(&format!("{}{}", as_text(&found), plugins_as_text(&plugins))),
         (false, true) => print(&format!("{}\n{}", as_text(&found), functions(&found.libraries))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn plugin_as_json(plugin: &Listed) -> Value {
+    json!({
+        "name": plugin.name,
+        "path": plugin.path,
+        "usable": plugin.says.is_ok(),
+        "says": plugin.says.as_ref().map_or_else(ToString::to_string, Clone::clone),
+    })
+}
+
+fn plugins_as_text(plugins: &[Listed]) -> String {
+    let mut text = String::new();
+    if !plugins.is_empty() {
+        text.push_str("\nPlugins:\n");
+    }
+    for Listed { name, path, says } in plugins {
+        let _ = match says {
+            Ok(says) => writeln!(text, "  {name:14} {says} ({})", path.display()),
+            Err(error) => writeln!(text, "  {name:14} cannot be used: {error}"),
+        };
+    }
+    text
 }
 
 fn as_json(found: &Found, functions: bool) -> Value {

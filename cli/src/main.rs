@@ -10,6 +10,7 @@ mod failure;
 mod list;
 mod options;
 mod output;
+mod plugin;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::List(arguments) => list::list(&arguments),
         Command::Describe(arguments) => describe::describe(&arguments),
+        Command::Plugin { command } => plugin::plugin(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "anympi", &mut script);

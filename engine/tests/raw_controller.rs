@@ -194,7 +194,7 @@ impl Received {
 
 fn next(engine: &Engine) -> anympi_engine::runtime::Request {
     loop {
-        match engine.next_request() {
+        match engine.next_request(None) {
             Next::Request(request) => return request,
             Next::Signal => {}
             Next::Stop => panic!("the engine stops"),
@@ -338,7 +338,7 @@ fn the_engine_says_goodbye() {
     let goodbye = Received::of(controller.registration.recv_multipart().unwrap());
     assert_eq!((goodbye.msg_type(), &goodbye.content), ("unregistration_request", &json!({"id": 3})));
     assert_eq!(controller.published().content["text"], "last words");
-    assert!(matches!(engine.next_request(), Next::Stop));
+    assert!(matches!(engine.next_request(None), Next::Stop));
 }
 
 #[test]

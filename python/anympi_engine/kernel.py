@@ -90,22 +90,28 @@ class Kernel:
     # -- serving ---------------------------------------------------------------------------------------------------------
 
     def serve(self):
-        """Serve until the engine is told to stop."""
-        while True:
-            try:
-                self.signals.watch()
-                request = self.native.next_request()
-                if request is None:
-                    return
+        """Serve until the engine is told to stop, in the loop of the plugin if its MPI must own that."""
+        if not native_module.run_plugin_loop(self.serve_one):
+            while self.serve_one(None):
+                pass
+
+    def serve_one(self, seconds):
+        """Serve at most one request, waiting so many seconds or, with None, for ever. Whether to go on."""
+        try:
+            self.signals.watch()
+            going_on, request = self.native.next_request(seconds)
+            if request is not None:
                 self.handle(request)
-            except EngineExit:
-                return
-            except KeyboardInterrupt:
-                # The code had ended when the interrupt came.
-                native_module.log("warning", "ignoring an interrupt that arrived between requests")
-            except Exception:
-                # Only a signal handler of the user's can raise between requests.
-                native_module.log("error", f"a signal handler failed between requests\n{traceback.format_exc()}")
+            return going_on
+        except EngineExit:
+            return False
+        except KeyboardInterrupt:
+            # The code had ended when the interrupt came.
+            native_module.log("warning", "ignoring an interrupt that arrived between requests")
+        except Exception:
+            # Only a signal handler of the user's can raise between requests.
+            native_module.log("error", f"a signal handler failed between requests\n{traceback.format_exc()}")
+        return True
 
     def serve_control(self):
         """Serve what came on the control channel and needs Python; runs on a thread of its own, beside user code."""

@@ -85,6 +85,19 @@ def _require_mpi4py():
         ) from None
 
 
+def _run_plugin_code(namespace):
+    """Run what the plugin has for the user's namespace. Returns the names that are new there."""
+    code = native.plugin_code()
+    if code is None:
+        return []
+    before = set(namespace)
+    try:
+        exec(code, namespace)  # noqa: S102
+    except Exception as error:
+        raise native.StartError(str(error) or type(error).__name__) from None
+    return [name for name in namespace if name not in before]
+
+
 def _give_mpi(kernel, settings, world):
     """Put what ``--mpi`` promises into the user's namespace."""
     if world is None:
@@ -100,6 +113,7 @@ def _give_mpi(kernel, settings, world):
             native.log("info", f"mpi4py is not available to this engine: {error}")
         else:
             namespace["MPI"] = MPI
-    # What the engine put there is not what the user defined.
     names = [name for name in ("MPI", "mpi_rank", "mpi_size") if name in namespace]
+    names += _run_plugin_code(namespace)
+    # What the engine put there is not what the user defined.
     kernel.shell.user_ns_hidden.update({name: namespace[name] for name in names})

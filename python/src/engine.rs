@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anympi_engine::runtime::{self, Answer, Next, Options, Publication, Stream};
 use anympi_engine::watcher::Watched;
@@ -176,15 +176,29 @@ impl Engine {
         Ok(id)
     }
 
-    /// Wait for the next request; None when the engine ends. Runs Python's signal handlers while it waits.
-    fn next_request(&self, py: Python<'_>) -> PyResult<Option<Request>> {
+    /// Wait for the next request, at most so many seconds. Whether the engine goes on, and the request if one came.
+    ///
+    /// Runs Python's signal handlers while it waits, and the progress function of the plugin if there is one.
+    #[pyo3(signature = (seconds))]
+    fn next_request(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<(bool, Option<Request>)> {
         let runtime = self.runtime();
+        let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let interval = mpi::poll_interval();
         loop {
             lending::release_returned(py);
-            match py.detach(|| runtime.next_request()) {
-                Next::Request(request) => return Ok(Some(Request::new(request))),
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let patience = [left, interval].into_iter().flatten().min();
+            match py.detach(|| runtime.next_request(patience)) {
+                Next::Request(request) => return Ok((true, Some(Request::new(request)))),
                 Next::Signal => py.check_signals()?,
-                Next::Stop => return Ok(None),
+                Next::Stop => return Ok((false, None)),
+            }
+            if interval.is_some() {
+                py.detach(mpi::poll);
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok((true, None));
             }
         }
     }

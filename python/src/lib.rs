@@ -99,6 +99,8 @@ fn anympi_python(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(settings, module)?,
         wrap_pyfunction!(log, module)?,
         wrap_pyfunction!(mpi::start_mpi, module)?,
+        wrap_pyfunction!(mpi::plugin_code, module)?,
+        wrap_pyfunction!(mpi::run_plugin_loop, module)?,
         wrap_pyfunction!(engine::connect, module)?,
         wrap_pyfunction!(engine::fail, module)?,
     ] {

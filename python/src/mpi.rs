@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anympi::launch::{Launcher, check_library, check_world};
 use anympi::{
-    Candidate, Family, MpiInit, ProcessArguments, SearchPaths, Selection, State, ThreadLevel, Visibility,
+    Candidate, Family, Hooks, MpiInit, ProcessArguments, SearchPaths, Selection, State, ThreadLevel,
+    Visibility,
 };
 use anympi_engine::runtime::ending;
 use anympi_engine::settings::{Mpi, MpiNames, Settings};
@@ -106,6 +107,46 @@ pub fn place(settings: &Settings) -> (Option<i64>, Duration) {
     let rank_as_id = (size > 1).then_some(i64::from(rank));
     let delay = if rank >= STAGGERED_FROM { settings.registration_delay * f64::from(rank) } else { 0.0 };
     (settings.id.or(rank_as_id), Duration::try_from_secs_f64(delay).unwrap_or_default())
+}
+
+/// What the MPI that runs asks of the engine, if it asks anything.
+fn hooks() -> Option<&'static dyn Hooks> {
+    RUNNING.get().filter(|running| running.process == std::process::id())?.mpi.hooks()
+}
+
+/// How often a plugin wants to make progress while the engine waits.
+pub fn poll_interval() -> Option<Duration> {
+    hooks()?.poll_interval()
+}
+
+/// Lets the plugin make progress.
+pub fn poll() {
+    if let Some(hooks) = hooks() {
+        hooks.poll();
+    }
+}
+
+/// Python statements of the plugin for the user's namespace.
+#[pyfunction]
+pub fn plugin_code() -> Option<String> {
+    hooks()?.python_code()
+}
+
+/// Let the plugin run the main loop if it must: `step` serves one request, waiting so many seconds or, with None, for
+/// ever, and says whether to go on. False when no plugin wants that.
+#[pyfunction]
+pub fn run_plugin_loop(py: Python<'_>, step: Py<PyAny>) -> PyResult<bool> {
+    let Some(hooks) = hooks().filter(|hooks| hooks.owns_loop()) else { return Ok(false) };
+    let mut one = |wait: Duration| {
+        let seconds = (wait != Duration::MAX).then(|| wait.as_secs_f64());
+        let done = Python::attach(|py| step.call1(py, (seconds,))?.extract::<bool>(py));
+        done.unwrap_or_else(|error| {
+            tracing::error!("the main loop of the plugin ends: {error}");
+            false
+        })
+    };
+    py.detach(|| hooks.run_loop(&mut one)).map_err(refuse)?;
+    Ok(true)
 }
 
 /// The engine cannot go on: end it, and with MPI running the whole world, as a rank that dies does.

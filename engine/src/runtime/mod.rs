@@ -25,7 +25,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anympi_wire::{EngineConnection, Session};
 
@@ -105,7 +105,7 @@ struct Shared {
 pub enum Next {
     /// A request to serve
     Request(Request),
-    /// A signal arrived: let Python run its handlers, then ask again
+    /// A signal arrived or the time is over: let Python run its handlers, then ask again
     Signal,
     /// The engine ends
     Stop,
@@ -183,8 +183,9 @@ impl Engine {
         self.shared.outbox.engine_id()
     }
 
-    /// Wait for the next request, a signal, or the end. For the main thread.
-    pub fn next_request(&self) -> Next {
+    /// Wait for the next request, a signal, or the end, at most for the given time. For the main thread.
+    pub fn next_request(&self, limit: Option<Duration>) -> Next {
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
             if self.shared.signal_pending.swap(false, Ordering::SeqCst) {
                 return Next::Signal;
@@ -207,8 +208,9 @@ impl Engine {
                 }
                 waiting.idle = true;
             }
-            if !wait_readable([self.shared.main.fd()], None)[0] {
-                // A signal interrupted the wait; its handler may not have written to the descriptor.
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if !wait_readable([self.shared.main.fd()], left)[0] {
+                // Over, or a signal interrupted the wait; its handler may not have written to the descriptor.
                 return Next::Signal;
             }
             self.shared.main.reset();

@@ -33,6 +33,7 @@ use anympi_core::{
     SelectionError, Vendor, Visibility,
 };
 
+pub use anympi_plugin_api::HEADER;
 pub use error::{Fault, PluginError};
 pub use launching::{Additions, launch_additions};
 pub use offer::{Offer, Source, probe};

@@ -1,0 +1,191 @@
+//! A plugin in safe Rust.
+//!
+//! ```
+//! use anympi_plugin_sdk::{Error, Offer, Plugin, Request, plugin};
+//!
+//! struct Mine;
+//!
+//! impl Plugin for Mine {
+//!     fn probe(&self, _: &Request<'_>) -> Result<Offer, Error> {
+//!         Ok(Offer::wraps())
+//!     }
+//! }
+//!
+//! plugin!(Mine, name: "mine", release: "1.0.0", description: "wraps another MPI");
+//! # fn main() {}
+//! ```
+//!
+//! Build it as a `cdylib`. A panic in any of the functions becomes an error at the host.
+
+mod entry;
+mod trace;
+
+use core::ffi::{CStr, c_char, c_int};
+use std::fmt;
+use std::time::Duration;
+
+pub use anympi_plugin_api as api;
+pub use entry::{Exported, entry, log};
+
+/// Why something failed: one of the header's codes and a sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// `ANYMPI_ERROR_...`
+    pub code: i32,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Error {
+    /// A failure of any sort.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self { code: api::ANYMPI_ERROR_FAILED, message: message.to_string() }
+    }
+
+    /// What the plugin needs is not on this machine.
+    pub fn unavailable(message: impl fmt::Display) -> Self {
+        Self { code: api::ANYMPI_ERROR_UNAVAILABLE, message: message.to_string() }
+    }
+}
+
+/// What is asked of a plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The text after the colon in `--mpi=NAME:TEXT`.
+    pub argument: &'a str,
+    /// The value of `--mpi` that means exactly the MPI that is wrapped; `None` in [`Plugin::probe`].
+    pub wrapped: Option<&'a str>,
+}
+
+/// What a plugin can bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub(crate) source: i32,
+    pub(crate) text: String,
+    pub(crate) note: String,
+}
+
+impl Offer {
+    /// Another MPI: the one that the argument names, or any.
+    #[must_use]
+    pub fn wraps() -> Self {
+        Self::wraps_selection("")
+    }
+
+    /// Another MPI: the one that this value of `--mpi` means.
+    pub fn wraps_selection(selection: impl Into<String>) -> Self {
+        Self { source: api::ANYMPI_SOURCE_WRAPS, text: selection.into(), note: String::new() }
+    }
+
+    /// The library in a file.
+    pub fn library(path: impl Into<String>) -> Self {
+        Self { source: api::ANYMPI_SOURCE_LIBRARY, text: path.into(), note: String::new() }
+    }
+
+    /// The library that the plugin is linked to.
+    #[must_use]
+    pub fn linked() -> Self {
+        Self { source: api::ANYMPI_SOURCE_PROCESS, text: String::new(), note: String::new() }
+    }
+
+    /// Adds a line for `anympi list`.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+}
+
+/// `argc` and `argv` of the process, for those who hand them to a library.
+pub struct Arguments {
+    /// `&argc`
+    pub count: *mut c_int,
+    /// `&argv`
+    pub values: *mut *mut *mut c_char,
+}
+
+/// A plugin. Which thread calls what stands in `anympi_plugin.h`.
+pub trait Plugin: Sync {
+    /// Says what the plugin would bring, without side effects. MPI may not be called.
+    ///
+    /// # Errors
+    /// Why it can bring nothing here.
+    fn probe(&self, request: &Request<'_>) -> Result<Offer, Error>;
+
+    /// Prepares. MPI may not be called yet.
+    ///
+    /// # Errors
+    /// Why the plugin cannot be used.
+    fn open(&self, request: &Request<'_>) -> Result<(), Error> {
+        let _ = request;
+        Ok(())
+    }
+
+    /// Whether [`Plugin::bring_up`] and [`Plugin::take_down`] do the work; if not, the host calls `MPI_Init_thread` and
+    /// `MPI_Finalize`.
+    fn brings_up(&self) -> bool {
+        false
+    }
+
+    /// Brings MPI up; gives the thread level.
+    ///
+    /// # Errors
+    /// Why it did not come up.
+    fn bring_up(&self, arguments: Arguments, wanted: i32) -> Result<i32, Error> {
+        let _ = (arguments, wanted);
+        Err(Error::failed("this plugin does not bring MPI up itself"))
+    }
+
+    /// Takes MPI down.
+    ///
+    /// # Errors
+    /// Why it did not go down.
+    fn take_down(&self) -> Result<(), Error> {
+        Err(Error::failed("this plugin does not take MPI down itself"))
+    }
+
+    /// Whether [`Plugin::called`] wants to know of every call of MPI; for plugins that wrap another MPI.
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// A call of MPI has returned: its name, the error code (0 for functions that return something else), and how long it
+    /// took. On the thread that called.
+    fn called(&self, function: &'static str, code: c_int, took: Duration) {
+        let _ = (function, code, took);
+    }
+
+    /// The end is near; MPI is up, unless the program took it down.
+    fn before_shutdown(&self) {}
+
+    /// MPI is down.
+    fn after_shutdown(&self) {}
+
+    /// Python statements for the user's namespace, asked once MPI is up.
+    fn python_code(&self) -> Option<&'static CStr> {
+        None
+    }
+}
+
+/// Exports a plugin: `plugin!(VALUE, name: "...", release: "...", description: "...");`
+#[macro_export]
+macro_rules! plugin {
+    ($plugin:expr, name: $name:literal, release: $release:literal, description: $description:literal $(,)?) => {
+        /// The one exported function.
+        // SAFETY: the name that the interface demands.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn anympi_plugin_entry(
+            host: *const $crate::api::anympi_host,
+            version: *mut u32,
+            error: *mut $crate::api::anympi_error,
+        ) -> *const $crate::api::anympi_plugin {
+            static PLUGIN: $crate::Exported = $crate::Exported::new(
+                &$plugin,
+                concat!($name, "\0"),
+                concat!($release, "\0"),
+                concat!($description, "\0"),
+            );
+            $crate::entry(&PLUGIN, host, version, error)
+        }
+    };
+}
