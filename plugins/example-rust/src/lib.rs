@@ -31,8 +31,10 @@ impl Plugin for Tracer {
     }
 }
 
+static TRACER: Tracer = Tracer { calls: AtomicU64::new(0) };
+
 plugin!(
-    Tracer { calls: AtomicU64::new(0) },
+    TRACER,
     name: "example_rust",
     release: "1.0.0",
     description: "traces the calls of the MPI that it wraps",

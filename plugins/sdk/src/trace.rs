@@ -32,7 +32,10 @@ fn called(function: &'static str, code: c_int, took: Duration) {
     if let Some(plugin) = plugin() {
         let telling = std::panic::AssertUnwindSafe(|| plugin.called(function, code, took));
         if std::panic::catch_unwind(telling).is_err() {
-            crate::log(anympi_plugin_api::ANYMPI_LOG_ERROR, "the plugin panicked while it was told of a call");
+            crate::log(
+                anympi_plugin_api::ANYMPI_LOG_ERROR,
+                "the plugin panicked while it was told of a call",
+            );
         }
     }
 }
