@@ -458,8 +458,8 @@ macro_rules! mpi_functions {
             fn MPI_Init_thread(argc: Argc, argv: Argv, required: Thread, provided: Out<Thread>) -> Code;
             fn MPI_Initialized(flag: OutInt) -> Code;
             fn MPI_Is_thread_main(flag: OutInt) -> Code;
-            fn MPI_Lookup_name(service_name: Chars, info: Info, port_name: OutChars) -> Code;
-            fn MPI_Open_port(info: Info, port_name: OutChars) -> Code;
+            #[own] fn MPI_Lookup_name(service_name: Chars, info: Info, port_name: OutChars) -> Code;
+            #[own] fn MPI_Open_port(info: Info, port_name: OutChars) -> Code;
             fn MPI_Publish_name(service_name: Chars, info: Info, port_name: Chars) -> Code;
             fn MPI_Query_thread(provided: Out<Thread>) -> Code;
             fn MPI_Session_finalize(session: InOut<Session>) -> Code;

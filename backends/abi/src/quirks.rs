@@ -25,7 +25,31 @@ pub fn mend(image: &Image, mut table: FnTable) -> FnTable {
     }
     mend_error_handlers(&mut table);
     mend_constants(&mut table);
+    table.MPI_Win_get_attr = win_get_attr;
     table
+}
+
+/// Over a network it says that a dynamic window has -1 bytes.
+unsafe extern "C" fn win_get_attr(
+    win: MPI_Win,
+    keyval: c_int,
+    value: *mut c_void,
+    flag: *mut c_int,
+) -> c_int {
+    static NO_BYTES: MPI_Aint = 0;
+    // SAFETY: the caller's arguments; the value of this attribute is the address of an `MPI_Aint`.
+    unsafe {
+        let code = (original().MPI_Win_get_attr)(win, keyval, value, flag);
+        let given = value.cast::<*const MPI_Aint>();
+        if code == 0
+            && keyval == MPI_WIN_SIZE
+            && *flag != 0
+            && (*given).as_ref().is_some_and(|size| *size < 0)
+        {
+            *given = &raw const NO_BYTES;
+        }
+        code
+    }
 }
 
 /// The table before it was mended.
@@ -196,6 +220,7 @@ macro_rules! sizes {
                 table.$name = $name;
             )*
             table.MPI_Type_get_name = type_get_name;
+            table.MPI_Abi_get_fortran_info = abi_get_fortran_info;
         }
     };
 }
@@ -214,6 +239,18 @@ unsafe extern "C" fn type_get_name(datatype: MPI_Datatype, name: *mut c_char, le
         } else {
             (original().MPI_Type_get_name)(datatype, name, length)
         }
+    }
+}
+
+/// It says that it has MPI_LOGICAL1, which is another datatype there.
+unsafe extern "C" fn abi_get_fortran_info(info: *mut MPI_Info) -> c_int {
+    // SAFETY: the caller's variable, and C strings.
+    unsafe {
+        let code = (original().MPI_Abi_get_fortran_info)(info);
+        if code != 0 || info.is_null() || *info == MPI_INFO_NULL {
+            return code;
+        }
+        (original().MPI_Info_set)(*info, c"mpi_logical1_supported".as_ptr(), c"false".as_ptr())
     }
 }
 

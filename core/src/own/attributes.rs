@@ -126,6 +126,8 @@ static IO: AtomicI32 = AtomicI32::new(0);
 static LAST_USED_CODE: AtomicI32 = AtomicI32::new(0);
 static FLAVORS: [c_int; 4] =
     [MPI_WIN_FLAVOR_CREATE, MPI_WIN_FLAVOR_ALLOCATE, MPI_WIN_FLAVOR_DYNAMIC, MPI_WIN_FLAVOR_SHARED];
+/// The size of a dynamic window (MPI-5.0, section 12.2.6).
+static NO_BYTES: MPI_Aint = 0;
 static MODELS: [c_int; 2] = [MPI_WIN_UNIFIED, MPI_WIN_SEPARATE];
 
 fn address_in(values: &'static [c_int], value: c_int) -> Option<*mut c_void> {
@@ -135,7 +137,10 @@ fn address_in(values: &'static [c_int], value: c_int) -> Option<*mut c_void> {
 /// Whether an attribute has a value that differs from the library's own.
 #[inline]
 fn is_answered(keyval: c_int) -> bool {
-    matches!(keyval, MPI_HOST | MPI_IO | MPI_LASTUSEDCODE | MPI_WIN_CREATE_FLAVOR | MPI_WIN_MODEL)
+    matches!(
+        keyval,
+        MPI_HOST | MPI_IO | MPI_LASTUSEDCODE | MPI_WIN_CREATE_FLAVOR | MPI_WIN_MODEL | MPI_WIN_SIZE
+    )
 }
 
 /// The attribute value that the user sees for the one that the library gave, where [`is_answered`] says so.
@@ -161,6 +166,14 @@ unsafe fn predefined<A: Abi>(keyval: c_int, value: *mut c_void) -> *mut c_void {
     }
 }
 
+/// # Safety
+/// `flavor` is the library's value of its attribute for the flavor of a window.
+unsafe fn is_dynamic<A: Abi>(flavor: *const c_int) -> bool {
+    // SAFETY: as the caller promises.
+    let flavor = unsafe { flavor.as_ref() };
+    flavor.is_some_and(|flavor| value_out(A::ENUMERATIONS.flavor, *flavor) == MPI_WIN_FLAVOR_DYNAMIC)
+}
+
 macro_rules! getters {
     ($($name:ident $kind:ident;)*) => {$(
         pub unsafe extern "C" fn $name<A: Abi>(
@@ -180,6 +193,17 @@ macro_rules! getters {
                 let given = variable::<*mut c_void>(value);
                 if !(*given).is_null() {
                     *given = predefined::<A>(keyval, *given);
+                    if keyval == MPI_WIN_SIZE {
+                        // Intel MPI over a network says -1 of a dynamic window, Open MPI now and then what was there before.
+                        let mut flavor: *const c_int = core::ptr::null();
+                        let place = (&raw mut flavor).cast::<c_void>();
+                        let mut known = 0;
+                        let keyval = A::keyval_in(MPI_WIN_CREATE_FLAVOR);
+                        let code = native($kind::inward::<A>(object), keyval, place, &mut known);
+                        if code == 0 && known != 0 && is_dynamic::<A>(flavor) {
+                            *given = core::ptr::from_ref(&NO_BYTES).cast_mut().cast();
+                        }
+                    }
                 }
                 code
             }
