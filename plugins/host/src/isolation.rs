@@ -51,6 +51,11 @@ fn contents(file: &mut File) -> String {
 /// The beginning of a text, on one line.
 fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What our own runtime says of a C++ exception that reaches it.
+    let line = line.replace(
+        "fatal runtime error: Rust cannot catch foreign exceptions, aborting",
+        "an exception left the function",
+    );
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line,
