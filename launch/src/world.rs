@@ -32,10 +32,13 @@ impl Mismatch {
     /// The sentence for programs whose MPI is chosen by something else than `--mpi=`: the text before the name.
     #[must_use]
     pub fn sentence(&self, chosen_by: &str) -> String {
-        fmt::from_fn(|formatter| self.tell(chosen_by, formatter)).to_string()
+        let mut sentence = String::new();
+        // Writing to a string does not fail.
+        let _ = self.tell(chosen_by, &mut sentence);
+        sentence
     }
 
-    fn tell(&self, chosen_by: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn tell(&self, chosen_by: &str, formatter: &mut dyn fmt::Write) -> fmt::Result {
         match (self.launcher.size, self.launcher.local_size) {
             (Some(size), _) => write!(formatter, "{} started {size} processes", self.launcher)?,
             (None, Some(size)) => write!(formatter, "{} started at least {size} processes", self.launcher)?,
