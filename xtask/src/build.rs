@@ -19,6 +19,12 @@ pub fn programs(workspace: &Workspace) -> Outcome<()> {
     )
 }
 
+/// Builds the library of the standard ABI.
+pub fn abi(workspace: &Workspace) -> Outcome<()> {
+    let arguments = ["build", "--release", "--package", "anympi-libmpi-abi"];
+    cargo_step(workspace, "build libmpi_abi.so", Command::new(cargo()).args(arguments))
+}
+
 /// Builds what tests run as well: the behaviours and the library of the standard ABI.
 pub fn everything(workspace: &Workspace) -> Outcome<()> {
     cargo_step(workspace, "build the workspace", Command::new(cargo()).args(["build", "--release"]))

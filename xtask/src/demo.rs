@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::build;
 use crate::failure::{Doing, Failure, Outcome};
-use crate::mpis::Mpi;
+use crate::mpis::{Mpi, short_version, single_spaced};
 use crate::processes::{Interrupt, Run};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
@@ -157,18 +157,6 @@ fn is_same(file: &Path, library: &Path) -> bool {
     file.canonicalize().is_ok_and(|file| file == library)
 }
 
-/// MPICH's version has tabs in it.
-fn single_spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The name and number of a library out of its long version text.
-fn short_version(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let line = single_spaced(line.split(',').next().unwrap_or_default());
-    line.replace("MPICH Version: ", "MPICH ").replace("Open MPI v", "Open MPI ").replace(" for Linux* OS", "")
-}
-
 fn table(rows: &[(String, Outcome<Row>)]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -257,16 +245,6 @@ mod tests {
         assert!(wrong(&|seen| seen.worlds[1].version = "MPICH Version:\t4.0.2".into()).contains("4.0.2"));
         assert!(
             wrong(&|seen| seen.worlds[1].libraries = vec![other.path().into()]).contains("the MPI libraries")
-        );
-    }
-
-    #[test]
-    fn versions_are_short_in_the_table() {
-        assert_eq!(short_version("MPICH Version:\t4.0.2\nMPICH Release date"), "MPICH 4.0.2");
-        assert_eq!(short_version("Open MPI v5.0.11, package: x"), "Open MPI 5.0.11");
-        assert_eq!(
-            short_version("Intel(R) MPI Library 2021.18.1 for Linux* OS\n"),
-            "Intel(R) MPI Library 2021.18.1"
         );
     }
 

@@ -44,6 +44,9 @@ pub const TEST_SETUP: &str = "ANYMPI_TEST_SETUP";
 /// Directory of the programs that the Python tests start, instead of `programs` of `mpis.json`.
 pub const TEST_PROGRAMS: &str = "ANYMPI_TEST_PROGRAMS";
 
+/// The choice of `libmpi_abi.so.1`: the file of the library that it is to use.
+pub const ANYMPI: &str = "ANYMPI";
+
 /// `true` on a build server: what a person may leave out for lack of something is a failure there.
 pub const CI: &str = "CI";
 

@@ -7,6 +7,7 @@
 
 mod bench;
 mod build;
+mod conformance;
 mod demo;
 mod environment;
 mod failure;
@@ -44,6 +45,7 @@ Examples:
   cargo xtask bench start          how long until four engines are there, beside the stock programs
   cargo xtask bench client --json  latency, tasks and data, every value as JSON
   cargo xtask bench mpi            what libmpi_abi.so.1 adds to a call of MPI, on each library
+  cargo xtask conformance mpi4py   mpi4py's own tests through libmpi_abi.so.1 beside native, as a table
   cargo xtask setup                only install what the other tasks need
   cargo xtask header               write abi/include/mpi.h anew after a change of the list";
 
@@ -51,15 +53,20 @@ Examples:
 enum Task {
     /// Run the main job on each MPI that needs no root: a cluster of four engines sums a distributed array by MPI
     Demo,
-    /// Run format check, lints, the Rust tests and the Python tests
+    /// Run format check, lints, the Rust tests, the Python tests and mpi4py's own test suite with one rank
     Test {
-        /// Only tests whose name contains this, without format check and lints
+        /// Only tests whose name contains this, without format check, lints and mpi4py's suite
         filter: Option<String>,
     },
     /// Measure our programs beside stock ipyparallel's, or our MPI beside the native ones, in one run
     Bench {
         #[command(subcommand)]
         subject: bench::Subject,
+    },
+    /// Compare what mpi4py's own test suite does through libmpi_abi.so.1 with what it does natively, on every library
+    Conformance {
+        #[command(subcommand)]
+        suite: conformance::Suite,
     },
     /// Only install what the other tasks need; with everything in place this takes no time
     Setup {
@@ -89,6 +96,7 @@ fn run(task: Task) -> Outcome<()> {
         Task::Test { filter } => test::run(&workspace, filter.as_deref()),
         Task::Bench { subject } => bench::run(&workspace, &subject),
         Task::Header => header::write(&workspace),
+        Task::Conformance { suite } => conformance::run(&workspace, &suite),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
             let description = setup::set_up(&workspace, purpose)?;

@@ -210,9 +210,31 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).find_map(|directory| existing(directory.join(program)))
 }
 
+/// MPICH's version has tabs in it.
+pub fn single_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The name and number of a library out of its long version text.
+pub fn short_version(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let line = single_spaced(line.split(',').next().unwrap_or_default());
+    line.replace("MPICH Version: ", "MPICH ").replace("Open MPI v", "Open MPI ").replace(" for Linux* OS", "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_short_in_the_table() {
+        assert_eq!(short_version("MPICH Version:\t4.0.2\nMPICH Release date"), "MPICH 4.0.2");
+        assert_eq!(short_version("Open MPI v5.0.11, package: x"), "Open MPI 5.0.11");
+        assert_eq!(
+            short_version("Intel(R) MPI Library 2021.18.1 for Linux* OS\n"),
+            "Intel(R) MPI Library 2021.18.1"
+        );
+    }
 
     #[test]
     fn names_are_unique_and_wheels_are_pinned() {

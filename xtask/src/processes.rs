@@ -144,19 +144,23 @@ pub struct Started {
 impl Started {
     /// An error that shows the log when the program has ended, for a program that should still run.
     pub fn must_run(&mut self) -> Outcome<()> {
-        self.interrupt.check()?;
-        match self.child.try_wait().doing("wait for", &self.program)? {
+        match self.poll()? {
             None => Ok(()),
             Some(status) => Err(self.ended(status)),
         }
+    }
+
+    /// How the program ended, or nothing while it runs.
+    pub fn poll(&mut self) -> Outcome<Option<ExitStatus>> {
+        self.interrupt.check()?;
+        self.child.try_wait().doing("wait for", &self.program)
     }
 
     /// Waits until the program has succeeded, while `beside` must go on running.
     pub fn finish(&mut self, beside: &mut Started, limit: Duration) -> Outcome<()> {
         let deadline = Instant::now() + limit;
         loop {
-            self.interrupt.check()?;
-            if let Some(status) = self.child.try_wait().doing("wait for", &self.program)? {
+            if let Some(status) = self.poll()? {
                 return if status.success() { Ok(()) } else { Err(self.ended(status)) };
             }
             beside.must_run()?;

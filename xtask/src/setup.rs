@@ -4,7 +4,7 @@
 //! a file with the text of what was asked for, that is written when the part is complete and removed before it is touched. So a
 //! part that was interrupted, or whose pinned version changed, is made anew, and a set-up with nothing to do takes milliseconds.
 
-mod abi_mpi4py;
+pub mod abi_mpi4py;
 mod part;
 mod python;
 mod system;
@@ -25,7 +25,9 @@ use crate::workspace::Workspace;
 pub enum Purpose {
     /// The demo and the measurements: the MPIs that need no root.
     Run,
-    /// The tests: those of the system too, and mpi4py for the standard ABI.
+    /// mpi4py's own test suite: the MPIs of the system too, and mpi4py for the standard ABI.
+    Conformance,
+    /// The tests: everything.
     Test,
 }
 
@@ -38,8 +40,10 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
     let mut missing = part::missing(workspace, purpose)?;
     let compiler = system::compiler();
     let mut packages = Vec::new();
-    if purpose == Purpose::Test {
+    if purpose != Purpose::Run {
         packages.extend(system::missing_mpis(workspace)?);
+    }
+    if purpose == Purpose::Test {
         packages.extend(system::missing_tools());
         packages.extend(trilinos::missing_packages());
         if missing.contains(&Part::PyTrilinos) {
@@ -61,7 +65,7 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
 
     let description = Description::of(workspace)?;
     description.write(workspace)?;
-    if purpose == Purpose::Test {
+    if purpose != Purpose::Run {
         report_left_out(&description)?;
     }
     Ok(description)

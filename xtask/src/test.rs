@@ -1,10 +1,12 @@
-//! Every test: format, lints, the Rust tests, then the Python tests that drive the programs from the stock client.
+//! Every test: format, lints, the Rust tests, the Python tests that drive the programs from the stock client, and mpi4py's
+//! own test suite on every library.
 
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::build::{self, cargo_step};
+use crate::conformance;
 use crate::environment;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::mpis::TABLE;
@@ -22,8 +24,8 @@ const PYTEST_NOTHING_SELECTED: i32 = 5;
 
 /// Runs all tests, or those whose name contains `filter`.
 ///
-/// Format, lints and build stop at the first failure; the two runners of tests both run to their end, so that one call
-/// tells everything.
+/// Format, lints and build stop at the first failure; the runners of tests all run to their end, so that one call tells
+/// everything.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     let description = setup::set_up(workspace, Purpose::Test)?;
     if filter.is_none() {
@@ -63,6 +65,13 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
         let nothing_asked_for = filter.is_some() && status.code() == Some(PYTEST_NOTHING_SELECTED);
         if !status.success() && !nothing_asked_for {
             failed.push(what);
+        }
+    }
+    if filter.is_none() {
+        heading("mpi4py's own test suite through libmpi_abi.so.1");
+        if let Err(failure) = conformance::check(workspace) {
+            eprintln!("{failure}");
+            failed.push("mpi4py's own test suite");
         }
     }
     if failed.is_empty() {

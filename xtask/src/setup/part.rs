@@ -61,9 +61,11 @@ fn all(purpose: Purpose) -> Outcome<Vec<Part>> {
     }
     let mut parts = vec![Part::Venv { packages }];
     parts.append(&mut wheels);
-    if purpose == Purpose::Test {
-        // Last: they are built by the virtual environment's Python, one with the headers of a wheel.
+    // Last: they are built by the virtual environment's Python, one with the headers of a wheel.
+    if purpose != Purpose::Run {
         parts.push(Part::AbiMpi4py { package: requirements::of("mpi4py")?, tools });
+    }
+    if purpose == Purpose::Test {
         parts.push(Part::PyTrilinos);
     }
     Ok(parts)
