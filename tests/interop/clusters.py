@@ -31,18 +31,21 @@ class Cluster:
 
         until(ready, lambda: f"connection files in {home.security}; the controller printed:\n{self.controller.text}")
 
-    def start_world(self, mpi, count, *arguments):
-        """Start `count` engines that are one MPI_COMM_WORLD, by the launcher, as a user does by hand."""
+    def start_world(self, mpi, count, *arguments, selection=None, **more):
+        """Start `count` engines that are one MPI_COMM_WORLD, by the launcher, as a user does by hand.
+
+        `selection` is the value of --mpi, by default the library of `mpi`; `more` are variables for the environment.
+        """
         ipengine = installed.program(self.engine_owner, "ipengine")
-        environment = dict(mpi.environment)
+        environment = {**mpi.environment, **more}
         if self.engine_owner == "ours":
-            selection = [f"--mpi={mpi.selection}"]
+            choice = f"--mpi={selection or mpi.selection}"
         else:
             # The stock engine leaves the choice of a library to mpi4py and the dynamic loader.
-            selection = ["--mpi"]
+            choice = "--mpi"
             environment["MPI4PY_MPIABI"] = "openmpi" if mpi.backend == "openmpi" else "mpich"
             environment["LD_LIBRARY_PATH"] = mpi.library.parent
-        command = mpi.launch(count, ipengine, *selection, REGISTRATION, *arguments)
+        command = mpi.launch(count, ipengine, choice, REGISTRATION, *arguments)
         launcher = self.home.start(*command, environment=environment, name=f"{self.engine_owner}-{mpi.name}-engines")
         self.engines.append(launcher)
         return launcher

@@ -60,6 +60,8 @@ BY_NAME = {mpi.name: mpi for mpi in MPIS}
 #: The Python with the stock client, IPython, NumPy and mpi4py, and its directory of programs.
 PYTHON = Path(_description["python"])
 STOCK = PYTHON.parent
+#: What to put on PYTHONPATH for PyTrilinos; None where Trilinos is not installed.
+PYTRILINOS = _description["pytrilinos"] and Path(_description["pytrilinos"])
 #: The directory of ipengine, ipcontroller, ipcluster.
 PROGRAMS = Path(os.environ.get("ANYMPI_TEST_PROGRAMS") or _description["programs"])
 

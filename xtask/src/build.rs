@@ -1,9 +1,12 @@
 //! Building the programs in release mode.
 
+use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::environment;
 use crate::failure::{Doing, Failure, Outcome};
+use crate::mpis;
 use crate::workspace::{Workspace, cargo};
 
 /// The packages of the programs and of the extension module beside them.
@@ -30,12 +33,13 @@ pub fn everything(workspace: &Workspace) -> Outcome<()> {
     cargo_step(workspace, "build the workspace", Command::new(cargo()).args(["build", "--release"]))
 }
 
-/// Builds the plugins for Trilinos, and the library that their tests call, into the directory of plugins beside the programs.
+/// Builds the plugins for Trilinos, and the library that their tests call, beside the programs,
+/// where they are found by their names.
 pub fn trilinos_plugins(workspace: &Workspace) -> Outcome<()> {
     let mut make = Command::new("make");
     make.args(["--no-print-directory", "-j2", "plugins", "example", "-C"])
         .arg(workspace.root.join("plugins/trilinos"));
-    make.arg(format!("OUT={}", workspace.plugins().display()));
+    make.arg(format!("OUT={}", workspace.programs().display()));
     let status = make.stdin(Stdio::null()).status().doing("run", Path::new("make"))?;
     if status.success() {
         Ok(())
@@ -44,8 +48,44 @@ pub fn trilinos_plugins(workspace: &Workspace) -> Outcome<()> {
     }
 }
 
+/// Checks and builds the plugin that stands on the crate `mpi`: a workspace of its own, because it needs libclang.
+pub fn rsmpi_plugin(workspace: &Workspace, check: Check) -> Outcome<()> {
+    if env::var_os("LIBCLANG_PATH").is_none() && mpis::on_path("clang").is_none() {
+        let sentence = "no libclang, so the plugin rsmpi is not built and not tested; to test it too: sudo apt-get install clang";
+        if environment::is_ci() {
+            return Err(Failure::new(sentence));
+        }
+        eprintln!("{sentence}");
+        return Ok(());
+    }
+    let directory = workspace.root.join("backends/rsmpi");
+    let run = |what: &str, arguments: &[&str]| {
+        let mut command = Command::new(cargo());
+        command.args(arguments).current_dir(&directory).env("CARGO_TARGET_DIR", &workspace.target);
+        finish(what, &mut command)
+    };
+    if check == Check::FormatAndLints {
+        run("find the plugin rsmpi formatted", &["fmt", "--check"])?;
+        run("pass the lints in the plugin rsmpi", &["clippy", "--release", "--", "--deny", "warnings"])?;
+    }
+    run("build the plugin rsmpi", &["build", "--release"])
+}
+
+/// Whether code is only built or checked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Format and lints first.
+    FormatAndLints,
+    /// Nothing.
+    No,
+}
+
 /// Runs one cargo command in the workspace, with its output on the terminal.
 pub fn cargo_step(workspace: &Workspace, what: &str, command: &mut Command) -> Outcome<()> {
-    let status = command.current_dir(&workspace.root).stdin(Stdio::null()).status().doing("run", &cargo())?;
+    finish(what, command.current_dir(&workspace.root))
+}
+
+fn finish(what: &str, command: &mut Command) -> Outcome<()> {
+    let status = command.stdin(Stdio::null()).status().doing("run", &cargo())?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("cargo could not {what}: see above"))) }
 }

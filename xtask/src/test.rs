@@ -44,6 +44,8 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     if description.pytrilinos.is_some() {
         build::trilinos_plugins(workspace)?;
     }
+    let check = if filter.is_none() { build::Check::FormatAndLints } else { build::Check::No };
+    build::rsmpi_plugin(workspace, check)?;
 
     heading("Rust tests");
     let mut rust = Command::new(cargo());

@@ -86,11 +86,6 @@ impl Workspace {
         self.target.join("release")
     }
 
-    /// Where plugins that cargo does not build go, beside the programs.
-    pub fn plugins(&self) -> PathBuf {
-        self.programs().join("plugins")
-    }
-
     /// A command that starts one of our programs as a user with the active virtual environment would.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs().join(name));
