@@ -53,10 +53,12 @@ unsafe fn check_start(code: c_int) -> c_int {
         (started.table.MPI_Comm_size)(MPI_COMM_WORLD, &mut size) == 0
             && (started.table.MPI_Comm_get_parent)(&mut parent) == 0
     };
-    if known && size == 1 && parent == MPI_COMM_NULL {
-        if let Err(mismatch) = check_world(Some(&started.launcher), &started.info, 1) {
-            end(&mismatch.sentence("ANYMPI="));
-        }
+    if known
+        && size == 1
+        && parent == MPI_COMM_NULL
+        && let Err(mismatch) = check_world(Some(&started.launcher), &started.info, 1)
+    {
+        end(&mismatch.sentence("ANYMPI="));
     }
     code
 }
