@@ -5,6 +5,7 @@
 //! part that was interrupted, or whose pinned version changed, is made anew, and a set-up with nothing to do takes milliseconds.
 
 pub mod abi_mpi4py;
+mod headers;
 mod part;
 mod python;
 mod system;
@@ -12,6 +13,7 @@ mod trilinos;
 
 use std::fs::File;
 
+pub use headers::libclang;
 pub use part::Part;
 pub use trilinos::pytrilinos;
 

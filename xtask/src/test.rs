@@ -19,6 +19,12 @@ const PYTHON_SUITES: [(&str, &str); 2] = [
     ("tests of the engine's Python half", "python/tests"),
 ];
 
+/// The feature that compares our tables with the headers of the MPIs.
+const HEADERS: &str = "anympi/verify-headers";
+
+/// Where bindgen looks for libclang.
+const LIBCLANG_PATH: &str = "LIBCLANG_PATH";
+
 /// What pytest returns when no test matched; with a filter that is no failure.
 const PYTEST_NOTHING_SELECTED: i32 = 5;
 
@@ -36,8 +42,11 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
             Command::new(cargo()).args(["fmt", "--all", "--check"]),
         )?;
         heading("lints");
-        let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        cargo_step(workspace, "pass the lints", Command::new(cargo()).args(clippy))?;
+        let clippy =
+            ["clippy", "--workspace", "--all-targets", "--features", HEADERS, "--", "--deny", "warnings"];
+        let mut clippy_command = Command::new(cargo());
+        clippy_command.args(clippy).env(LIBCLANG_PATH, setup::libclang(workspace));
+        cargo_step(workspace, "pass the lints", &mut clippy_command)?;
     }
     heading("programs");
     build::everything(workspace)?;
@@ -49,7 +58,8 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
 
     heading("Rust tests");
     let mut rust = Command::new(cargo());
-    rust.args(["test", "--workspace", "--no-fail-fast"]).args(filter);
+    rust.args(["test", "--workspace", "--no-fail-fast", "--features", HEADERS]).args(filter);
+    rust.env(LIBCLANG_PATH, setup::libclang(workspace));
     let rust = run_tests(workspace, &mut rust)?;
 
     let mut failed: Vec<&str> = Vec::new();

@@ -66,6 +66,11 @@ impl Workspace {
         self.venv().join("bin/python")
     }
 
+    /// What compares our tables with the headers of the MPIs: headers that no library brought, and libclang.
+    pub fn headers(&self) -> PathBuf {
+        self.installed().join("headers")
+    }
+
     /// mpi4py for the standard ABI: `site` to be put on PYTHONPATH, and `source` with its test suite.
     pub fn abi_mpi4py(&self) -> PathBuf {
         self.installed().join("mpi4py-abi")

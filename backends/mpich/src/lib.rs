@@ -7,6 +7,7 @@ mod quirks;
 use core::ffi::{CStr, c_void};
 
 pub use abi::{Mpich, NativeFile, Status};
+pub use constants::{HANDLES, HANDLES_SINCE_5};
 
 use anympi_core::{
     Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,

@@ -10,6 +10,7 @@ use core::ffi::{CStr, c_void};
 use std::ffi::CString;
 
 pub use abi::{NativeHandle, OpenMpi, Status};
+pub use constants::HANDLES;
 
 use anympi_core::{
     Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,

@@ -67,16 +67,16 @@ plain_returns! {
 }
 
 macro_rules! handle_returns {
-    ($($name:ident: $handle:ident, $null:expr;)*) => {$(
+    ($($name:ident: $handle:ident, $native:ty, $null:expr, |$from:ident| $leave:expr;)*) => {$(
         #[doc = concat!("A handle of type `", stringify!($handle), "`.")]
         pub enum $name {}
 
         impl Return for $name {
             type Value = $handle;
-            type Native<A: Abi> = A::Handle;
+            type Native<A: Abi> = $native;
             #[inline]
-            fn leave<A: Abi>(native: A::Handle) -> $handle {
-                A::bound().handle_out(native)
+            fn leave<A: Abi>($from: $native) -> $handle {
+                $leave
             }
             #[inline]
             fn code(_value: $handle) -> c_int {
@@ -88,15 +88,15 @@ macro_rules! handle_returns {
 }
 
 handle_returns! {
-    CommValue: MPI_Comm, MPI_COMM_NULL;
-    ErrhandlerValue: MPI_Errhandler, MPI_ERRHANDLER_NULL;
-    FileValue: MPI_File, MPI_FILE_NULL;
-    GroupValue: MPI_Group, MPI_GROUP_NULL;
-    InfoValue: MPI_Info, MPI_INFO_NULL;
-    MessageValue: MPI_Message, MPI_MESSAGE_NULL;
-    OpValue: MPI_Op, MPI_OP_NULL;
-    RequestValue: MPI_Request, MPI_REQUEST_NULL;
-    SessionValue: MPI_Session, MPI_SESSION_NULL;
-    WinValue: MPI_Win, MPI_WIN_NULL;
-    DatatypeValue: MPI_Datatype, MPI_DATATYPE_NULL;
+    CommValue: MPI_Comm, A::Handle, MPI_COMM_NULL, |native| A::bound().handle_out(native);
+    ErrhandlerValue: MPI_Errhandler, A::Handle, MPI_ERRHANDLER_NULL, |native| A::bound().handle_out(native);
+    FileValue: MPI_File, A::File, MPI_FILE_NULL, |native| A::file_out(native);
+    GroupValue: MPI_Group, A::Handle, MPI_GROUP_NULL, |native| A::bound().handle_out(native);
+    InfoValue: MPI_Info, A::Handle, MPI_INFO_NULL, |native| A::bound().handle_out(native);
+    MessageValue: MPI_Message, A::Handle, MPI_MESSAGE_NULL, |native| A::bound().handle_out(native);
+    OpValue: MPI_Op, A::Handle, MPI_OP_NULL, |native| A::bound().handle_out(native);
+    RequestValue: MPI_Request, A::Handle, MPI_REQUEST_NULL, |native| A::bound().handle_out(native);
+    SessionValue: MPI_Session, A::Handle, MPI_SESSION_NULL, |native| A::bound().handle_out(native);
+    WinValue: MPI_Win, A::Handle, MPI_WIN_NULL, |native| A::bound().handle_out(native);
+    DatatypeValue: MPI_Datatype, A::Handle, MPI_DATATYPE_NULL, |native| A::bound().handle_out(native);
 }

@@ -1,5 +1,5 @@
-//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, the virtual environment, mpi4py for the
-//! standard ABI, and PyTrilinos.
+//! The parts of `.anympi/` and how each is installed: a prefix per MPI wheel, the virtual environment, headers, mpi4py for
+//! the standard ABI, and PyTrilinos.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 use super::Purpose;
 use super::abi_mpi4py;
+use super::headers;
 use super::python::Python;
 use super::trilinos;
 
@@ -32,6 +33,11 @@ pub enum Part {
         directory: &'static str,
         /// The size of the download.
         megabytes: u32,
+    },
+    /// Headers of an MPI that comes without them, and what reads headers.
+    Headers {
+        /// Those of [`headers::PACKAGES`].
+        packages: Vec<Requirement>,
     },
     /// mpi4py built for the standard ABI, with its own test suite beside it.
     AbiMpi4py {
@@ -53,6 +59,7 @@ fn all(purpose: Purpose) -> Outcome<Vec<Part>> {
     let mut wheels = Vec::new();
     let (tools, mut packages): (Vec<_>, Vec<_>) =
         requirements::all()?.into_iter().partition(|package| abi_mpi4py::TOOLS.contains(&package.name));
+    packages.retain(|package| !headers::PACKAGES.contains(&package.name));
     for row in TABLE {
         if let Source::Wheel { package, directory, megabytes } = row.source {
             packages.retain(|requirement| requirement.name != package);
@@ -61,6 +68,10 @@ fn all(purpose: Purpose) -> Outcome<Vec<Part>> {
     }
     let mut parts = vec![Part::Venv { packages }];
     parts.append(&mut wheels);
+    if purpose == Purpose::Test {
+        let packages = headers::PACKAGES.into_iter().map(requirements::of).collect::<Outcome<_>>()?;
+        parts.push(Part::Headers { packages });
+    }
     // Last: they are built by the virtual environment's Python, one with the headers of a wheel.
     if purpose != Purpose::Run {
         parts.push(Part::AbiMpi4py { package: requirements::of("mpi4py")?, tools });
@@ -87,6 +98,10 @@ impl Part {
             Self::Wheel { package, megabytes, .. } => {
                 format!("{} {} ({megabytes} MB)", package.name, package.version)
             }
+            Self::Headers { packages } => {
+                let lines: Vec<String> = packages.iter().map(Requirement::line).collect();
+                format!("{}, to check our tables (28 MB)", lines.join(" and "))
+            }
             Self::AbiMpi4py { package, tools } => {
                 let tools: Vec<String> = tools.iter().map(|tool| tool.name.to_string()).collect();
                 format!(
@@ -109,6 +124,7 @@ impl Part {
         match self {
             Self::Venv { packages } => install_venv(workspace, python, packages)?,
             Self::Wheel { package, .. } => install_wheel(workspace, package, &directory)?,
+            Self::Headers { packages } => headers::install(workspace, packages)?,
             Self::AbiMpi4py { package, tools } => abi_mpi4py::install(workspace, package, tools)?,
             Self::PyTrilinos => trilinos::install(workspace)?,
         }
@@ -125,6 +141,7 @@ impl Part {
         match self {
             Self::Venv { .. } => workspace.venv(),
             Self::Wheel { directory, .. } => workspace.mpi_prefix(directory),
+            Self::Headers { .. } => workspace.headers(),
             Self::AbiMpi4py { .. } => workspace.abi_mpi4py(),
             Self::PyTrilinos => workspace.pytrilinos(),
         }
@@ -134,6 +151,7 @@ impl Part {
         match self {
             Self::Venv { .. } => "venv",
             Self::Wheel { directory, .. } => directory,
+            Self::Headers { .. } => "headers",
             Self::AbiMpi4py { .. } => "mpi4py-abi",
             Self::PyTrilinos => "pytrilinos",
         }
@@ -147,7 +165,7 @@ impl Part {
     fn stamp_text(&self, workspace: &Workspace) -> String {
         let mut text = format!("{}\n", self.directory(workspace).display());
         match self {
-            Self::Venv { packages } => push_lines(&mut text, packages),
+            Self::Venv { packages } | Self::Headers { packages } => push_lines(&mut text, packages),
             Self::Wheel { package, .. } => text.push_str(&package.line()),
             Self::AbiMpi4py { package, tools } => {
                 push_lines(&mut text, std::slice::from_ref(package));
@@ -166,6 +184,7 @@ impl Part {
                 // A broken link when the Python that it was made with has gone.
                 Self::Venv { .. } => workspace.python().exists(),
                 Self::Wheel { .. } => self.directory(workspace).join("lib").exists(),
+                Self::Headers { .. } => headers::is_there(workspace),
                 Self::AbiMpi4py { .. } => abi_mpi4py::is_there(workspace),
                 Self::PyTrilinos => trilinos::is_there(workspace),
             }
