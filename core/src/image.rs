@@ -155,6 +155,20 @@ fn shared_library(data: &[u8]) -> Result<ElfFile64<'_, object::Endianness>, Insp
     Ok(file)
 }
 
+/// The sonames of the libraries that a program or a library of this machine's kind needs, in its order.
+///
+/// # Errors
+/// [`InspectError::Unreadable`] and [`InspectError::NotElf`].
+pub fn needed(path: &Path) -> Result<Vec<String>, InspectError> {
+    let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let damaged = |error: object::read::Error| InspectError::NotElf(error.to_string());
+    let file = ElfFile64::<object::Endianness>::parse(&*data).map_err(damaged)?;
+    let table = file.elf_dynamic_table().map_err(damaged)?;
+    let names = table.iter().filter(|entry| entry.tag == object::elf::DT_NEEDED);
+    let names = names.filter_map(|entry| table.string(entry).ok());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) const NATIVE_MACHINE: u16 = object::elf::EM_X86_64.0;
 #[cfg(target_arch = "aarch64")]

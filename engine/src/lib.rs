@@ -8,11 +8,13 @@
 //! - [`interpreter`]: which Python.
 //! - [`settings`]: what the program tells the extension module, and how.
 //! - [`logging`]: where log lines go, the same in both.
+//! - [`mpi4py`]: which MPI the user's mpi4py was built for.
 //! - [`runtime`]: the engine proper.
 //! - [`watcher`]: tells the hub when the engine dies without saying so.
 
 pub mod interpreter;
 pub mod logging;
+pub mod mpi4py;
 pub mod runtime;
 pub mod settings;
 pub mod watcher;

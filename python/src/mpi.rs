@@ -1,14 +1,16 @@
 //! MPI in the engine's process: up before the first line of user code, down after the last.
 
 use std::ffi::c_int;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anympi::launch::{Launcher, check_library, check_world};
 use anympi::{
-    Candidate, Family, Hooks, MpiInit, ProcessArguments, SearchPaths, Selection, State, ThreadLevel,
-    Visibility,
+    Candidate, Family, Hooks, LoadedLibrary, MpiInit, ProcessArguments, SearchPaths, Selection, State,
+    ThreadLevel, Visibility,
 };
+use anympi_engine::mpi4py::{self, MPI4PY_MPIABI};
 use anympi_engine::runtime::ending;
 use anympi_engine::settings::{Mpi, MpiNames, Settings};
 use pyo3::ffi;
@@ -16,8 +18,8 @@ use pyo3::prelude::*;
 
 use crate::{StartError, settings_of_this_process};
 
-/// The variable by which mpi4py is told which of its builds to load.
-const MPI4PY_MPIABI: &str = "MPI4PY_MPIABI";
+/// The variable by which `libmpi_abi.so.1` is told which library to use.
+const ANYMPI: &str = "ANYMPI";
 /// The soname that builds for MPICH ask for; Debian's MPICH has another.
 const MPICH_SONAME: &str = "libmpi.so.12";
 /// From this rank on, ranks register one after the other.
@@ -44,10 +46,15 @@ pub fn start_mpi(py: Python<'_>) -> PyResult<Option<(u32, u32)>> {
         return Ok((settings.mpi_names != MpiNames::None).then_some((0, 1)));
     };
     let launcher = Launcher::detect();
-    let mpi = open(chosen)?;
+    let candidate = candidate(chosen)?;
+    let standard = prepare_standard_abi(py, &candidate)?;
+    // Global, so that mpi4py and other extensions bind to this library, whatever else is on their search path. But when
+    // they bind to ours in front of it, neither they nor the library itself may find one's symbols in place of the other's.
+    let visibility = if standard { Visibility::Isolated } else { Visibility::Global };
+    let mpi = anympi::registry().open(&candidate, visibility).map_err(refuse)?;
     let info = mpi.info();
     check_library(launcher.as_ref(), info).map_err(refuse)?;
-    prepare_mpi4py(py, &*mpi)?;
+    prepare_mpi4py(py, &*mpi, standard)?;
     let started = py.detach(|| mpi.init(&mut ProcessArguments::of_this_process(), ThreadLevel::Multiple));
     let level = started.map_err(refuse)?;
     let (rank, size) = (mpi.rank().map_err(refuse)?, mpi.size().map_err(refuse)?);
@@ -71,27 +78,58 @@ pub fn start_mpi(py: Python<'_>) -> PyResult<Option<(u32, u32)>> {
     Ok(Some((rank, size)))
 }
 
-fn open(chosen: &Mpi) -> PyResult<Box<dyn MpiInit>> {
-    let registry = anympi::registry();
+fn candidate(chosen: &Mpi) -> PyResult<Candidate> {
     let selection: Selection = chosen.selection.parse().map_err(refuse)?;
-    let candidate: Option<Candidate> =
-        registry.choose(&selection, &SearchPaths::from_environment(), None).map_err(refuse)?;
-    let candidate = candidate.ok_or_else(|| refuse("no MPI library was chosen"))?;
-    // Global, so that mpi4py and other extensions bind to this library, whatever else is on their search path.
-    registry.open(&candidate, Visibility::Global).map_err(refuse)
+    let found =
+        anympi::registry().choose(&selection, &SearchPaths::from_environment(), None).map_err(refuse)?;
+    found.ok_or_else(|| refuse("no MPI library was chosen"))
 }
 
-/// Make mpi4py, when user code imports it, bind to this very library.
-fn prepare_mpi4py(py: Python<'_>, mpi: &dyn MpiInit) -> PyResult<()> {
-    let image = &mpi.info().image;
-    let abi = match image.family {
-        Family::OpenMpi => "openmpi",
-        Family::Mpich => "mpich",
-        Family::Abi => "mpiabi",
+/// Where the user's mpi4py was built for the standard ABI, let it bind to our `libmpi_abi.so.1` over the chosen library.
+///
+/// Ours must be the first and global: Open MPI 4 makes itself global in `MPI_Init`, and mpi4py would find it first. Its
+/// table is another than the engine's, over the same loaded library, in which MPI is up once.
+fn prepare_standard_abi(py: Python<'_>, candidate: &Candidate) -> PyResult<bool> {
+    if !mpi4py::wants_standard_abi(&package_of_mpi4py(py)?, candidate.image.family) {
+        return Ok(false);
+    }
+    let module: PathBuf = py.import("anympi_python")?.getattr("__file__")?.extract()?;
+    let Some(library) = mpi4py::our_library(&module) else {
+        tracing::warn!(
+            "mpi4py is built for the standard ABI and cannot be used: there is no libmpi_abi.so.1 beside {}",
+            module.display()
+        );
+        return Ok(false);
     };
+    py.import("os")?.getattr("environ")?.set_item(ANYMPI, candidate.selection())?;
+    LoadedLibrary::open(&library, Visibility::Global).map_err(refuse)?;
+    Ok(true)
+}
+
+/// The directories of the package that `import mpi4py` would find, without importing it.
+fn package_of_mpi4py(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let spec = py.import("importlib.util")?.call_method1("find_spec", ("mpi4py",));
+    // A finder of the user's may fail; the import will say so.
+    let Ok(spec) = spec else { return Ok(Vec::new()) };
+    if spec.is_none() {
+        return Ok(Vec::new());
+    }
+    let directories = spec.getattr("submodule_search_locations")?;
+    if directories.is_none() {
+        Ok(Vec::new())
+    } else {
+        directories.try_iter()?.map(|one| one?.extract()).collect()
+    }
+}
+
+/// Make mpi4py, when user code imports it, bind to this very library, or to ours in front of it.
+fn prepare_mpi4py(py: Python<'_>, mpi: &dyn MpiInit, standard: bool) -> PyResult<()> {
+    let image = &mpi.info().image;
+    let abi = mpi4py::name_of(if standard { Family::Abi } else { image.family });
     // By os.environ, which keeps Python's view and the process's the same.
     py.import("os")?.getattr("environ")?.set_item(MPI4PY_MPIABI, abi)?;
-    if image.family == Family::Mpich
+    if !standard
+        && image.family == Family::Mpich
         && image.soname.as_deref() != Some(MPICH_SONAME)
         && let Err(error) = anympi::provide_soname(image, MPICH_SONAME)
     {

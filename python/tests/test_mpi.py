@@ -3,9 +3,10 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
-from conftest import LONG, SETUP
+from conftest import LONG, PROGRAMS, SETUP
 from processes import PATIENCE, is_running, until
 
 # Functions are sent as if they had been typed at a prompt: their globals are the engine's namespace.
@@ -57,6 +58,51 @@ def test_a_sum_over_all_ranks(place, mpi, ranks):
     others = {path for path in found if path != own and os.path.basename(path).startswith(("libmpi.so", "libmpich.so"))}
     assert own in found and not others, "mpi4py is bound to the library that was chosen, and to no other"
     client.shutdown(targets="all", block=True)
+    assert launched.wait(PATIENCE) == 0, launched.log.read_text()
+
+
+#: Every library of every MPI: those that have two ABIs have two.
+LIBRARIES = [
+    (mpi, backend, library)
+    for mpi in SETUP["mpis"]
+    for backend, library in ((mpi["backend"], mpi["library"]), ("abi", mpi["abi_library"]))
+    if library
+]
+
+
+@pytest.mark.parametrize(("mpi", "backend", "library"), LIBRARIES, ids=[f"{mpi['name']}-{name}" for mpi, name, _ in LIBRARIES])
+def test_a_mpi4py_of_the_standard_abi_works_on_every_library(place, mpi, backend, library):
+    """One build of mpi4py for all: bound to our libmpi_abi.so.1, in front of the library that was chosen."""
+    site = Path(SETUP["root"]) / ".anympi/mpi4py-abi/site"
+    assert (site / "mpi4py").is_dir(), f"no mpi4py for the standard ABI in {site}: run `cargo xtask setup --tests`"
+    launcher = [mpi["launcher"], *mpi["launcher_arguments"], "-n", "2"]
+    environment = {**mpi["environment"], "PYTHONPATH": str(site)}
+    launched = place.engine(f"--mpi={backend}:{library}", launcher=launcher, **environment)
+    view = place.client(2)[[0, 1]]
+    view.execute(SUM, block=True)
+    view.scatter("a", list(map(float, range(16))), block=True)
+    assert view.apply_sync(lambda: psum(a)) == [120.0] * 2  # noqa: F821
+
+    def look():
+        import os
+
+        from mpi4py import MPI
+
+        with open("/proc/self/maps") as maps:
+            files = {line.split(None, 5)[5].strip() for line in maps if "/" in line}
+        try:
+            MPI.COMM_WORLD.Send(b"", dest=99)
+        except MPI.Exception as error:
+            refused = error.Get_error_class() == MPI.ERR_RANK
+        libraries = {os.path.realpath(file) for file in files if os.path.basename(file).startswith(("libmpi.", "libmpich.", "libmpi_abi."))}
+        return MPI.__file__, MPI.COMM_WORLD.Get_size(), " ".join(MPI.Get_library_version().split()), refused, libraries
+
+    ours = next(file for file in map(PROGRAMS.joinpath, ("libmpi_abi.so.1", "libmpi_abi.so")) if file.exists())
+    for module, size, version, refused, libraries in view.apply_sync(look):
+        assert Path(module).is_relative_to(site) and size == 2 and refused
+        assert version.startswith(mpi["announces"])
+        assert libraries == {os.path.realpath(library), os.path.realpath(ours)}
+    place.clients[0].shutdown(targets="all", block=True)
     assert launched.wait(PATIENCE) == 0, launched.log.read_text()
 
 
