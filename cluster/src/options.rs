@@ -185,7 +185,7 @@ pub struct EngineSetArguments {
     /// Number of engines [default: the number of processors]
     #[arg(short = 'n', long = "n", visible_alias = "num", value_name = "N")]
     pub n: Option<u32>,
-    /// The engines' MPI: none, auto, mpi4py, a backend's name, NAME:/path/to/lib.so or /path/to/lib.so
+    /// The engines' MPI: none, auto, mpi4py, a backend's or plugin's name, NAME:/path/to/lib.so or /path/to/lib.so
     #[arg(long, value_name = "MPI", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     pub mpi: Option<Selection>,
     /// More arguments for the mpirun, as one text

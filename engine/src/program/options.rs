@@ -23,7 +23,7 @@ use clap::{ArgAction, Parser};
 #[derive(Debug, Parser)]
 #[command(name = "ipengine", version, verbatim_doc_comment, args_override_self = true)]
 pub struct Options {
-    /// Use an MPI library: openmpi, mpich, intel, abi, auto, none, mpi4py, NAME:/path/to/lib.so or /path/to/lib.so
+    /// Use an MPI library: openmpi, mpich, intel, abi, auto, none, mpi4py, NAME:/path/to/lib.so or /path/to/lib.so; or a plugin, by its name or path
     ///
     /// Without a value, or with auto: the family whose mpirun started this process. mpi4py is auto, and imports mpi4py
     /// into the engine's namespace (without a value too, if it can be imported). Every engine has mpi_rank and mpi_size.
