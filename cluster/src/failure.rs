@@ -30,6 +30,9 @@ pub enum Failure {
     /// The value of `--mpi`.
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// The plugin refuses the launch.
+    #[error(transparent)]
+    Plugin(#[from] anympi::plugins::PluginError),
     /// No launcher for the library.
     #[error(transparent)]
     Launcher(#[from] LauncherNotFound),

@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::variables::{ANYMPI_IPCONTROLLER, ANYMPI_IPENGINE, EXPORTED};
 use crate::words::words;
-use anympi::{SearchPaths, Selection};
+use anympi::plugins::launch_additions;
+use anympi::{SearchPaths, Selection, Vendor};
 use anympi_launch::{Launch, LauncherCommand, launcher_of};
 use anympi_wire::Profile;
 use std::ffi::OsString;
@@ -56,6 +57,8 @@ pub struct EnginesPlan {
     pub command: Vec<OsString>,
     /// The launcher; none when each engine is started by itself.
     pub launcher: Option<(LauncherCommand, Launch)>,
+    /// Variables for the launcher and its ranks, wished for by a plugin.
+    pub environment: Vec<(String, String)>,
     /// Whether root allowed the launcher to run.
     pub allow_root: bool,
 }
@@ -110,6 +113,7 @@ fn program(name: &'static str, variable: &'static str) -> Result<Vec<OsString>, 
 /// Chooses the library and its launcher, and puts the engines' command together.
 pub fn plan_engines(wishes: &EngineWishes) -> Result<EnginesPlan, Failure> {
     let mut command = program("ipengine", ANYMPI_IPENGINE)?;
+    let mut environment = Vec::new();
     let launcher = match (&wishes.mpi, wishes.under_mpi) {
         (Some(selection), false) => {
             // Every engine is a world of its own; it finds its library itself, but a wrong value is told at once.
@@ -137,10 +141,22 @@ pub fn plan_engines(wishes: &EngineWishes) -> Result<EnginesPlan, Failure> {
             command.push(format!("--mpi={value}").into());
             let mut launch = Launch::of(wishes.n);
             launch.exported = EXPORTED.iter().map(|name| (*name).to_owned()).collect();
+            if let Some(plugin) = &candidate.plugin {
+                let kind = match launcher.kind.vendor() {
+                    Some(Vendor::OpenMpi) => "openmpi",
+                    Some(Vendor::Mpich) => "mpich",
+                    Some(Vendor::Intel) => "intel",
+                    _ => "other",
+                };
+                let additions = launch_additions(plugin, &launcher.path, kind, wishes.n)?;
+                launch.arguments = additions.words.into_iter().map(OsString::from).collect();
+                launch.exported.extend(additions.variables.iter().map(|(name, _)| name.clone()));
+                environment = additions.variables;
+            }
             if let Some(text) = &wishes.launcher_arguments {
                 let more = words(text)
                     .ok_or_else(|| Failure::Usage(format!("a quote is not closed in --mpi-args={text}")))?;
-                launch.arguments = more.into_iter().map(OsString::from).collect();
+                launch.arguments.extend(more.into_iter().map(OsString::from));
             }
             Some((launcher, launch))
         }
@@ -150,5 +166,5 @@ pub fn plan_engines(wishes: &EngineWishes) -> Result<EnginesPlan, Failure> {
         argument.push(python);
         command.push(argument);
     }
-    Ok(EnginesPlan { n: wishes.n, command, launcher, allow_root: wishes.allow_root })
+    Ok(EnginesPlan { n: wishes.n, command, launcher, environment, allow_root: wishes.allow_root })
 }

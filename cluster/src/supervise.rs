@@ -197,6 +197,7 @@ impl Supervisor<'_> {
         let base = format!("ipengine-{}-{}", self.plan.profile.cluster_id(), self.set);
         if let Some((launcher, launch)) = &plan.launcher {
             let mut command = launcher.command(launch);
+            command.envs(plan.environment.iter().map(|(name, value)| (name, value)));
             command.args(&plan.command).env(IPP_CONNECTION_INFO, &information);
             self.set_identity(&mut command);
             if plan.allow_root {

@@ -49,7 +49,10 @@ pub(crate) fn plugin() -> Option<&'static dyn Plugin> {
 }
 
 /// What [`crate::plugin!`] calls.
-pub fn entry(
+///
+/// # Safety
+/// The arguments are what the interface says of the entry.
+pub unsafe fn entry(
     exported: &'static Exported,
     host: *const anympi_host,
     version: *mut u32,
@@ -188,13 +191,19 @@ unsafe extern "C" fn take_down(error: *mut anympi_error) -> i32 {
 }
 
 unsafe extern "C" fn before_shutdown() {
-    if let Err(failure) = caught(|plugin| Ok(plugin.before_shutdown())) {
+    if let Err(failure) = caught(|plugin| {
+        plugin.before_shutdown();
+        Ok(())
+    }) {
         log(ANYMPI_LOG_ERROR, &failure.message);
     }
 }
 
 unsafe extern "C" fn after_shutdown() {
-    if let Err(failure) = caught(|plugin| Ok(plugin.after_shutdown())) {
+    if let Err(failure) = caught(|plugin| {
+        plugin.after_shutdown();
+        Ok(())
+    }) {
         log(ANYMPI_LOG_ERROR, &failure.message);
     }
 }

@@ -172,9 +172,12 @@ pub trait Plugin: Sync {
 macro_rules! plugin {
     ($plugin:expr, name: $name:literal, release: $release:literal, description: $description:literal $(,)?) => {
         /// The one exported function.
+        ///
+        /// # Safety
+        /// The arguments are what the interface says of the entry.
         // SAFETY: the name that the interface demands.
         #[unsafe(no_mangle)]
-        pub extern "C" fn anympi_plugin_entry(
+        pub unsafe extern "C" fn anympi_plugin_entry(
             host: *const $crate::api::anympi_host,
             version: *mut u32,
             error: *mut $crate::api::anympi_error,
@@ -185,7 +188,8 @@ macro_rules! plugin {
                 concat!($release, "\0"),
                 concat!($description, "\0"),
             );
-            $crate::entry(&PLUGIN, host, version, error)
+            // SAFETY: the host's arguments.
+            unsafe { $crate::entry(&PLUGIN, host, version, error) }
         }
     };
 }
