@@ -2,6 +2,8 @@
 //!
 //! Each broken plugin is an error with a number and a sentence, and none harms the program that checks it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;

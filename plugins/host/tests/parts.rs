@@ -1,5 +1,7 @@
 //! Every part that a plugin can have, called through the framework: one process, no MPI library.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
