@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -101,7 +102,7 @@ pub enum InspectError {
 
 /// Reads what a file is.
 pub fn inspect(path: &Path) -> Result<Image, InspectError> {
-    let data = map(path).map_err(InspectError::Unreadable)?;
+    let data = map_file(path).map_err(InspectError::Unreadable)?;
     let file = shared_library(&data)?;
     let mut marks = Marks::default();
     for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
@@ -114,7 +115,7 @@ pub fn inspect(path: &Path) -> Result<Image, InspectError> {
 
 /// The names of MPI's functions that a library exports.
 pub(crate) fn exported_functions(path: &Path) -> Result<HashSet<String>, InspectError> {
-    let data = map(path).map_err(InspectError::Unreadable)?;
+    let data = map_file(path).map_err(InspectError::Unreadable)?;
     let symbols = shared_library(&data)?;
     let symbols = symbols.dynamic_symbols().filter(|symbol| symbol.is_definition());
     let names = symbols.filter_map(|symbol| Some(symbol.name().ok()?.to_owned()));
@@ -122,7 +123,10 @@ pub(crate) fn exported_functions(path: &Path) -> Result<HashSet<String>, Inspect
 }
 
 /// The bytes of a file, of which only those are read that somebody looks at: libraries have tens of megabytes.
-fn map(path: &Path) -> std::io::Result<Mmap> {
+///
+/// # Errors
+/// What the system says when the file cannot be opened or mapped.
+pub fn map_file(path: &Path) -> std::io::Result<impl Deref<Target = [u8]> + use<>> {
     let file = fs::File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
@@ -160,7 +164,7 @@ fn shared_library(data: &[u8]) -> Result<ElfFile64<'_, object::Endianness>, Insp
 /// # Errors
 /// [`InspectError::Unreadable`] and [`InspectError::NotElf`].
 pub fn needed(path: &Path) -> Result<Vec<String>, InspectError> {
-    let data = fs::read(path).map_err(InspectError::Unreadable)?;
+    let data = map_file(path).map_err(InspectError::Unreadable)?;
     let damaged = |error: object::read::Error| InspectError::NotElf(error.to_string());
     let file = ElfFile64::<object::Endianness>::parse(&*data).map_err(damaged)?;
     let table = file.elf_dynamic_table().map_err(damaged)?;

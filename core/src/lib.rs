@@ -37,7 +37,7 @@ mod support;
 mod table;
 
 pub use family::{Abi, Bound, Enumerations, Pairs, Slot, Weights};
-pub use image::{Family, Image, InspectError, Vendor, inspect, needed};
+pub use image::{Family, Image, InspectError, Vendor, inspect, map_file, needed};
 pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
 pub use loader::{LoadedLibrary, Visibility};
 pub use own::{answer_integers, tell_name};

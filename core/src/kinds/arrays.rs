@@ -102,11 +102,9 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
                 }
             }
         }
-        for (index, before) in held.before.iter().flatten().enumerate() {
+        if let Some(before) = &held.before {
             // SAFETY: as above.
-            if unsafe { *outer.add(index) }.bits() == K::Outer::CLASS.null() {
-                attachments::release(before.bits());
-            }
+            unsafe { release_ended(before, outer) };
         }
     }
 }
@@ -114,6 +112,20 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
 /// Whether packing leaves dynamic handles where and as they are.
 const fn is_same_place<K: Scalar, A: Abi>() -> bool {
     size_of::<K::Native<A>>() == size_of::<K::Outer>()
+}
+
+/// Frees what is attached to requests that have become null.
+///
+/// # Safety
+/// The array is as long as the copy that was made of it.
+#[cold]
+unsafe fn release_ended<H: Handle>(before: &[H], array: *const H) {
+    for (index, before) in before.iter().enumerate() {
+        // SAFETY: as the caller promises.
+        if unsafe { *array.add(index) }.bits() == H::CLASS.null() {
+            attachments::release(before.bits());
+        }
+    }
 }
 
 /// # Safety

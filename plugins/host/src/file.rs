@@ -1,6 +1,5 @@
 //! What can be known of a plugin before it is loaded: its ELF headers, and who may change it.
 
-use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -25,7 +24,7 @@ pub fn inspect(path: &Path) -> Result<(), PluginError> {
 }
 
 fn judge(path: &Path) -> Result<(), Fault> {
-    let data = fs::read(path).map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let data = anympi_core::map_file(path).map_err(|error| Fault::Unreadable(error.to_string()))?;
     if data.len() < 64 || !data.starts_with(b"\x7fELF") {
         return Err(Fault::NotShared("it does not begin as an ELF file does".to_owned()));
     }
@@ -79,6 +78,8 @@ fn rights(path: &Path, privileged: bool) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
