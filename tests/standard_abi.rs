@@ -1,4 +1,5 @@
-//! `libmpi_abi.so.1`: one C program, built once without any MPI, on every library; and what it says to bad input.
+//! `libmpi_abi.so.1`: one C program and one Rust program of rsmpi, each built once without any MPI, on every library; and
+//! what the library says to bad input.
 
 #![expect(clippy::expect_used, reason = "a test that lacks something says what")]
 
@@ -9,45 +10,56 @@ use std::process::{Command, Output};
 
 use anympi_testkit::installation::{Installation, Mpi};
 
-/// The program and the directory of the library that it needs.
+/// A program and the directory of the library that it needs.
 struct Built {
+    program: PathBuf,
     directory: tempfile::TempDir,
+    anympi: PathBuf,
 }
 
 impl Built {
-    fn new(installation: &Installation) -> Self {
+    /// `examples/ring.c`, compiled here.
+    fn c(installation: &Installation) -> Self {
+        let mut built = Self::beside_the_library(installation);
+        built.program = built.compile("ring", &[], &["examples/ring.c"]);
+        built
+    }
+
+    /// `examples/rsmpi`, which `cargo xtask test` builds beside the programs.
+    fn rsmpi(installation: &Installation) -> Self {
+        let mut built = Self::beside_the_library(installation);
+        built.program = installation.programs.with_file_name("rsmpi").join("debug/rsmpi-ring");
+        assert!(built.program.is_file(), "{} is not built", built.program.display());
+        built
+    }
+
+    /// No program yet, but a directory with the library under the name that programs look for.
+    fn beside_the_library(installation: &Installation) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let library = installation.programs.join("libmpi_abi.so");
         assert!(library.is_file(), "{} is not built", library.display());
         symlink(&library, directory.path().join("libmpi_abi.so.1")).expect("a link to the library");
-        let built = Self { directory };
-        built.compile("ring", &[], &["ring.c"]);
-        built
+        Self { program: PathBuf::new(), directory, anympi: installation.programs.join("anympi") }
     }
 
-    /// Compiles sources of `tests/c` into a file beside the library, and gives its path.
+    /// Compiles sources of the repository into a file beside the library, and gives its path.
     fn compile(&self, name: &str, options: &[&str], sources: &[&str]) -> PathBuf {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let made = self.directory.path().join(name);
-        let output = Command::new("cc")
-            .args(["-std=c99", "-Wall", "-Wextra", "-Werror"])
+        let output = Command::new(&self.anympi)
+            .args(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror"])
             .args(options)
             .arg("-o")
             .arg(&made)
-            .args(sources.iter().map(|source| directory.join(source)))
-            .arg(self.directory.path().join("libmpi_abi.so.1"))
+            .args(sources.iter().map(|source| root.join(source)))
             .output()
-            .expect("a C compiler");
+            .expect("anympi cc");
         assert!(output.status.success(), "{}", text(&output));
         made
     }
 
-    fn program(&self) -> PathBuf {
-        self.directory.path().join("ring")
-    }
-
     fn command(&self, launcher: Option<(&Mpi, u32)>, choice: Option<&str>) -> Command {
-        self.command_of(&[self.program().as_os_str()], launcher, choice)
+        self.command_of(&[self.program.as_os_str()], launcher, choice)
     }
 
     fn command_of(&self, program: &[&OsStr], launcher: Option<(&Mpi, u32)>, choice: Option<&str>) -> Command {
@@ -78,21 +90,20 @@ fn installation() -> Installation {
     Installation::load().unwrap_or_else(|reason| panic!("{reason}"))
 }
 
-#[test]
-fn one_program_runs_on_every_library() {
-    let installation = installation();
-    let built = Built::new(&installation);
+/// Runs a program on all libraries at 2 and 4 ranks; rank 0 must say the words for that number.
+fn runs_on_every_library(installation: &Installation, built: &Built, words: fn(u32) -> String) {
     let needed =
-        text(&run(Command::new("ldd").arg(built.program()).env("LD_LIBRARY_PATH", built.directory.path())));
-    let mpis: Vec<&str> = needed.lines().filter(|line| line.contains("mpi")).collect();
-    assert!(matches!(mpis[..], [line] if line.contains("libmpi_abi.so.1")), "{needed}");
+        text(&run(Command::new("ldd").arg(&built.program).env("LD_LIBRARY_PATH", built.directory.path())));
+    let mpis: Vec<&str> = needed.lines().filter(|line| line.trim_start().starts_with("libmpi")).collect();
+    let ours = built.directory.path().join("libmpi_abi.so.1");
+    assert!(matches!(mpis[..], [line] if line.contains(&*ours.to_string_lossy())), "{needed}");
     for mpi in &installation.mpis {
         for library in std::iter::once(&mpi.library).chain(&mpi.abi_library) {
-            for ranks in [1, 2, 4] {
+            for ranks in [2, 4] {
                 let choice = library.to_string_lossy();
                 let output = run(&mut built.command(Some((mpi, ranks)), Some(&choice)));
                 let said = text(&output);
-                let wanted = format!("ring of {ranks}, largest rank {}", ranks - 1);
+                let wanted = words(ranks);
                 assert!(
                     output.status.success() && said.contains(&wanted),
                     "{choice}, {ranks} ranks:\n{said}"
@@ -103,9 +114,23 @@ fn one_program_runs_on_every_library() {
 }
 
 #[test]
+fn one_c_program_runs_on_every_library() {
+    let installation = installation();
+    let words = |ranks| format!("ring of {ranks}, largest rank {}", ranks - 1);
+    runs_on_every_library(&installation, &Built::c(&installation), words);
+}
+
+#[test]
+fn one_rust_program_runs_on_every_library() {
+    let installation = installation();
+    let words = |ranks| format!("rsmpi: ring of {ranks}, sum {}, on ", ranks * (ranks - 1) / 2);
+    runs_on_every_library(&installation, &Built::rsmpi(&installation), words);
+}
+
+#[test]
 fn the_launcher_decides_when_nobody_else_does() {
     let installation = installation();
-    let built = Built::new(&installation);
+    let built = Built::c(&installation);
     for mpi in &installation.mpis {
         let output = run(built.command(Some((mpi, 2)), None).env("ANYMPI_VERBOSE", "1"));
         let said = text(&output);
@@ -121,11 +146,11 @@ fn the_launcher_decides_when_nobody_else_does() {
 #[test]
 fn a_tool_that_interposes_sees_each_call_once() {
     let installation = installation();
-    let built = Built::new(&installation);
-    let tool = built.compile("libtool.so", &["-shared", "-fPIC"], &["tool.c"]);
+    let built = Built::c(&installation);
+    let tool = built.compile("libtool.so", &["-shared", "-fPIC"], &["tests/c/tool.c"]);
     let preload = format!("LD_PRELOAD={}", tool.display());
-    let program = built.program();
-    let linked = built.compile("ring-with-tool", &[], &["ring.c", "tool.c"]);
+    let program = built.program.clone();
+    let linked = built.compile("ring-with-tool", &[], &["examples/ring.c", "tests/c/tool.c"]);
     for mpi in &installation.mpis {
         for library in std::iter::once(&mpi.library).chain(&mpi.abi_library) {
             let preloaded = ["env".as_ref(), preload.as_ref(), program.as_os_str()];
@@ -145,7 +170,7 @@ fn a_tool_that_interposes_sees_each_call_once() {
 #[test]
 fn a_launcher_that_does_not_fit_is_named() {
     let installation = installation();
-    let built = Built::new(&installation);
+    let built = Built::c(&installation);
     let find = |name: &str| {
         installation.mpis.iter().find(|mpi| mpi.name == name).expect("an MPI that set-up installs")
     };
@@ -165,7 +190,7 @@ fn a_launcher_that_does_not_fit_is_named() {
 
 /// Runs without a launcher; the exit code is not 0 and one sentence of ours holds every word.
 fn refuses(choice: &str, words: &[&str]) {
-    let built = Built::new(&installation());
+    let built = Built::c(&installation());
     let output = run(&mut built.command(None, Some(choice)));
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "ANYMPI={choice}:\n{said}");

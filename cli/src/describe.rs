@@ -23,6 +23,8 @@ pub struct Description {
     pub standard: (i32, i32),
     /// How each function is done, in the order of [`anympi::FUNCTIONS`].
     pub functions: Vec<String>,
+    /// Those, for readers that have no such list.
+    pub names: Vec<String>,
 }
 
 impl Description {
@@ -60,6 +62,7 @@ pub fn describe(arguments: &Describe) -> Result<ExitCode, Failure> {
         release: info.release,
         standard: info.standard,
         functions: support.iter().map(ToString::to_string).collect(),
+        names: anympi::FUNCTIONS.iter().map(ToString::to_string).collect(),
     };
     print(&serde_json::json!(description).to_string());
     Ok(ExitCode::SUCCESS)

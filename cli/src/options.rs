@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -7,7 +9,32 @@ const EXAMPLES: &str = "\
 Examples:
   anympi list                      every MPI library found, and why a file is none
   anympi list --functions          how each of the 662 functions of MPI-5.0 is done on each of them
+  anympi doctor                    what would be chosen here, and what is wrong
+  anympi cc ring.c -o ring         compile a program once, for every MPI
+  anympi run -n 4 --mpi=mpich ./ring
+                                   start it, by the launcher that belongs to that MPI
   anympi completions bash          a script that completes this command";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  anympi run -n 4 ./ring                        on the first MPI found
+  anympi run -n 4 --mpi=openmpi ./ring          on Open MPI, by its mpirun
+  anympi run -n 4 --mpi=/opt/mpi/lib/libmpi.so.12 ./ring --an-option-of-ring
+  anympi run -n 2 --mpi=mpich python -m mpi4py.bench helloworld
+  anympi run -n 4 --mpi-args='--bind-to none' ./ring
+
+The processes get ANYMPI, and LD_LIBRARY_PATH with libmpi_abi.so.1 and the library chosen. The exit code is the launcher's.";
+
+const CC_EXAMPLES: &str = "\
+Examples:
+  anympi cc -O2 ring.c -o ring           compile and link
+  anympi cc -show                        the command, as MPICH's wrapper shows it
+  anympi cc -showme:compile              the arguments for compiling (or --cflags), as Open MPI's wrapper shows them
+  anympi cc -showme:link                 the arguments for linking (or --libs)
+  MPICC=$(anympi cc --prefix)/bin/mpicc cargo build      Rust programs that use rsmpi
+
+The directory that --prefix prints holds bin/mpicc, include/mpi.h and lib/libmpi_abi.so.1; build systems that take an MPI by
+its prefix take that. The compiler is ANYMPI_CC, else CC, else cc.";
 
 /// Any MPI, chosen when the program starts.
 #[derive(Debug, Parser)]
@@ -23,6 +50,14 @@ pub struct Arguments {
 pub enum Command {
     /// List the MPI libraries of this machine, in the order in which they are taken
     List(List),
+    /// Say what would be chosen here and why, which launcher starts what, and what is wrong
+    Doctor(Doctor),
+    /// Start a program under the launcher that belongs to the MPI chosen
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Compile a C program for every MPI: the C compiler with mpi.h and libmpi_abi.so.1
+    #[command(after_help = CC_EXAMPLES)]
+    Cc(Cc),
     /// Print what one library is, as JSON; `list` runs it for each, so that none can harm another
     #[command(hide = true)]
     Describe(Describe),
@@ -48,6 +83,48 @@ pub struct List {
     /// Everything as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which MPI the question is about: none, auto, openmpi, mpich, intel, abi or a file; ANYMPI stands in
+    #[arg(long, value_name = "MPI")]
+    pub mpi: Option<String>,
+    /// Everything as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// How many processes
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub n: u32,
+    /// Which MPI: auto, openmpi, mpich, intel, abi or a file; ANYMPI stands in, without it the first one found is taken
+    #[arg(long, value_name = "MPI")]
+    pub mpi: Option<String>,
+    /// More arguments for the launcher, in one text
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub mpi_args: Option<String>,
+    /// Let Open MPI's mpirun run as root, which it refuses otherwise
+    #[arg(long)]
+    pub allow_run_as_root: bool,
+    /// Say what is started
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+/// Of `cc`.
+#[derive(Debug, Args)]
+pub struct Cc {
+    /// Arguments of the compiler, or a question
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<OsString>,
 }
 
 /// Of `describe`.

@@ -25,7 +25,6 @@ pub mod start;
 pub mod stop;
 pub mod supervise;
 pub mod variables;
-pub mod words;
 
 use anympi_wire::arguments::prepare;
 use clap::{CommandFactory, Parser};

@@ -2,10 +2,9 @@
 
 use crate::failure::Failure;
 use crate::variables::{ANYMPI_IPCONTROLLER, ANYMPI_IPENGINE, EXPORTED};
-use crate::words::words;
 use anympi::plugins::launch_additions;
 use anympi::{SearchPaths, Selection, Vendor};
-use anympi_launch::{Launch, LauncherCommand, launcher_of};
+use anympi_launch::{Launch, LauncherCommand, launcher_of, words};
 use anympi_wire::Profile;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -14,8 +14,6 @@ use crate::processes::{adopt_orphans, reap_orphans, send};
 use crate::registrations::Watch;
 use crate::report::Report;
 use crate::signals::{asks_to_end, forward, is_for_engines};
-use anympi_launch::Change;
-use anympi_launch::variables::{OMPI_ALLOW_RUN_AS_ROOT, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM};
 use anympi_wire::remove_file;
 use anympi_wire::variables::IPP_CONNECTION_INFO;
 use rustix::process::Signal;
@@ -201,10 +199,7 @@ impl Supervisor<'_> {
             command.args(&plan.command).env(IPP_CONNECTION_INFO, &information);
             self.set_identity(&mut command);
             if plan.allow_root {
-                for name in [OMPI_ALLOW_RUN_AS_ROOT, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM] {
-                    let reason = "the user said --allow-run-as-root";
-                    Change::Set { name: name.to_owned(), value: "1".to_owned(), reason }.apply(&mut command);
-                }
+                launcher.allow_root(&mut command);
             }
             let log = logs.join(format!("{base}.log"));
             self.report.info(&format!(

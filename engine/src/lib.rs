@@ -12,7 +12,8 @@
 //! - [`runtime`]: the engine proper.
 //! - [`watcher`]: tells the hub when the engine dies without saying so.
 
-pub mod interpreter;
+pub use anympi_launch::interpreter;
+
 pub mod logging;
 pub mod mpi4py;
 pub mod runtime;

@@ -72,6 +72,13 @@ impl LauncherCommand {
             && !(allowed(OMPI_ALLOW_RUN_AS_ROOT) && allowed(OMPI_ALLOW_RUN_AS_ROOT_CONFIRM))
     }
 
+    /// Allows the launcher to run as root, which is the user's to decide.
+    pub fn allow_root(&self, command: &mut Command) {
+        if self.is_open_mpi() {
+            command.env(OMPI_ALLOW_RUN_AS_ROOT, "1").env(OMPI_ALLOW_RUN_AS_ROOT_CONFIRM, "1");
+        }
+    }
+
     /// The launcher's arguments, up to where the program and its own arguments follow.
     pub fn arguments(&self, launch: &Launch) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["-n".into(), launch.ranks.to_string().into()];

@@ -81,10 +81,10 @@ fn launcher_in(image: &Image, search_path: Vec<PathBuf>) -> Result<LauncherComma
                 continue;
             }
             match identify(&candidate) {
-                Ok((kind, version)) if belongs(kind, image) => {
-                    return Ok(LauncherCommand::new(candidate, kind, version));
+                Ok(launcher) if belongs(launcher.kind, image) => return Ok(launcher),
+                Ok(launcher) => {
+                    tried.push(Tried { path: candidate, reason: format!("is {}", launcher.kind) })
                 }
-                Ok((kind, _)) => tried.push(Tried { path: candidate, reason: format!("is {kind}") }),
                 Err(reason) => tried.push(Tried { path: candidate, reason }),
             }
         }
@@ -130,10 +130,16 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// What a launcher says of itself, or why that is not known.
-fn identify(path: &Path) -> Result<(LauncherKind, String), String> {
+/// What a launcher says of itself when it is run with `--version`.
+///
+/// # Errors
+///
+/// Why that is not known, as the end of a sentence.
+pub fn identify(path: &Path) -> Result<LauncherCommand, String> {
     let text = version_text(path)?;
-    recognise(&text, path).ok_or_else(|| "does not say that it is a launcher of MPI".to_owned())
+    let (kind, version) =
+        recognise(&text, path).ok_or_else(|| "does not say that it is a launcher of MPI".to_owned())?;
+    Ok(LauncherCommand::new(path.to_owned(), kind, version))
 }
 
 fn version_text(path: &Path) -> Result<String, String> {

@@ -1,12 +1,13 @@
 //! Building the programs in release mode.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::environment;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::mpis;
+use crate::setup;
 use crate::workspace::{Workspace, cargo};
 
 /// The packages of the programs and of the extension module beside them.
@@ -78,6 +79,26 @@ pub enum Check {
     FormatAndLints,
     /// Nothing.
     No,
+}
+
+/// Builds the example with rsmpi, whose build script asks our `mpicc` where an MPI is and reads our `mpi.h` with libclang.
+/// Whatever else is to be built on rsmpi takes the same two variables.
+pub fn rsmpi_example(workspace: &Workspace) -> Outcome<()> {
+    let program = workspace.programs().join("anympi");
+    let asked = Command::new(&program).args(["cc", "--prefix"]).stdin(Stdio::null()).output();
+    let asked = asked.doing("run", &program)?;
+    if !asked.status.success() {
+        let said = String::from_utf8_lossy(&asked.stderr);
+        return Err(Failure::new(format!("`anympi cc --prefix` failed: {}", said.trim())));
+    }
+    let kit = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+    let mut build = Command::new(cargo());
+    build
+        .args(["build", "--locked", "--manifest-path"])
+        .arg(workspace.root.join("examples/rsmpi/Cargo.toml"));
+    build.arg("--target-dir").arg(workspace.rsmpi());
+    build.env("MPICC", kit.join("bin/mpicc")).env("LIBCLANG_PATH", setup::libclang(workspace));
+    cargo_step(workspace, "build the example with rsmpi", &mut build)
 }
 
 /// Runs one cargo command in the workspace, with its output on the terminal.

@@ -13,14 +13,17 @@ mod environment;
 mod failure;
 mod figures;
 mod header;
+mod install;
 mod mpis;
 mod processes;
 mod requirements;
 mod setup;
 mod step;
+mod support;
 mod test;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,7 +50,8 @@ Examples:
   cargo xtask bench mpi            what libmpi_abi.so.1 adds to a call of MPI, on each library
   cargo xtask conformance mpi4py   mpi4py's own tests through libmpi_abi.so.1 beside native, as a table
   cargo xtask setup                only install what the other tasks need
-  cargo xtask header               write abi/include/mpi.h anew after a change of the list";
+  cargo xtask header               write abi/include/mpi.h anew after a change of the list
+  cargo xtask install ~/.local     the programs, mpicc, mpi.h and libmpi_abi.so.1 below a prefix";
 
 #[derive(Subcommand)]
 enum Task {
@@ -76,6 +80,17 @@ enum Task {
     },
     /// Write abi/include/mpi.h from the list of functions and the constants
     Header,
+    /// Write docs/support.md: how each function is done on each MPI that the tests know
+    Support {
+        /// Only say whether it is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build everything and install it below a prefix
+    Install {
+        /// The prefix: programs go to its bin, what is compiled with to its lib/anympi
+        prefix: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -97,6 +112,16 @@ fn run(task: Task) -> Outcome<()> {
         Task::Bench { subject } => bench::run(&workspace, &subject),
         Task::Header => header::write(&workspace),
         Task::Conformance { suite } => conformance::run(&workspace, &suite),
+        Task::Support { check } => {
+            let description = setup::set_up(&workspace, Purpose::Test)?;
+            build::everything(&workspace)?;
+            if check {
+                support::check(&workspace, &description)
+            } else {
+                support::write(&workspace, &description)
+            }
+        }
+        Task::Install { prefix } => install::run(&workspace, &prefix),
         Task::Setup { tests } => {
             let purpose = if tests { Purpose::Test } else { Purpose::Run };
             let description = setup::set_up(&workspace, purpose)?;

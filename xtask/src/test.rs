@@ -50,6 +50,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     }
     heading("programs");
     build::everything(workspace)?;
+    build::rsmpi_example(workspace)?;
     if description.pytrilinos.is_some() {
         build::trilinos_plugins(workspace)?;
     }

@@ -76,6 +76,11 @@ impl Workspace {
         self.installed().join("mpi4py-abi")
     }
 
+    /// Where the example with rsmpi is built: beside our own programs, with which tests look for it.
+    pub fn rsmpi(&self) -> PathBuf {
+        self.target.join("rsmpi")
+    }
+
     /// Logs of what set-up, demo and bench started.
     pub fn logs(&self) -> PathBuf {
         self.installed().join("log")
