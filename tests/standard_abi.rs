@@ -128,6 +128,30 @@ fn one_rust_program_runs_on_every_library() {
 }
 
 #[test]
+fn sessions_and_infos_live_before_and_after_the_world() {
+    let installation = installation();
+    let built = Built::beside_the_library(&installation);
+    let program = built.compile("life", &[], &["tests/c/life.c"]);
+    for mpi in &installation.mpis {
+        for library in std::iter::once(&mpi.library).chain(&mpi.abi_library) {
+            // A session of Intel MPI 2021.18 counts as MPI_Init, which then cannot follow.
+            let modes: &[&str] = if mpi.name == "intel" { &["sessions"] } else { &["world", "sessions"] };
+            for mode in modes {
+                let choice = library.to_string_lossy();
+                let strictness = if ["mpich4", "intel"].contains(&&*mpi.name) { "lenient" } else { "strict" };
+                let line = [program.as_os_str(), mode.as_ref(), "2".as_ref(), strictness.as_ref()];
+                let output = run(&mut built.command_of(&line, Some((mpi, 2)), Some(&choice)));
+                let said = text(&output);
+                assert!(
+                    output.status.success() && said.matches("lived with 2").count() == 2,
+                    "{choice}, {mode}:\n{said}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_launcher_decides_when_nobody_else_does() {
     let installation = installation();
     let built = Built::c(&installation);

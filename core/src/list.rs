@@ -9,7 +9,8 @@
 //! answered without the library; they are written by hand in [`crate::own`]. `#[own(NAME)]` is one that the library can
 //! be given only if it has NAME, or the function itself. `#[emulated]` functions, or `#[emulated(NAME)]` where such a
 //! stand-in exists as well, are written there for libraries that lack them. `#[requests]` functions take requests, and so
-//! must know those that emulations made. `#[absent(CODE)]` is about things that a library without the function has none
+//! must know those that emulations made. `#[startup]` functions are those that a library without sessions does not allow
+//! before it is initialised, or that initialise it. `#[absent(CODE)]` is about things that a library without the function has none
 //! of, such as the events of MPI_T: there CODE is the answer for any of them.
 
 /// Calls `$emit!` with the whole list.
@@ -106,12 +107,12 @@ macro_rules! mpi_functions {
             #[requests] fn MPI_Waitsome(incount: Int, array_of_requests: InOutArray<Request>[incount], outcount: OutInt, array_of_indices: OutInt, array_of_statuses: OutSome<Status>[incount, outcount]) -> Code;
 
             // Partitioned point to point (chapter 4)
-            fn MPI_Parrived(request: Request, partition: Int, flag: OutInt) -> Code;
-            fn MPI_Pready(partition: Int, request: Request) -> Code;
-            fn MPI_Pready_list(length: Int, array_of_partitions: Ints, request: Request) -> Code;
-            fn MPI_Pready_range(partition_low: Int, partition_high: Int, request: Request) -> Code;
-            fn MPI_Precv_init(buf: Buffer, partitions: Int, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, info: Info, request: Out<Request>) -> Code;
-            fn MPI_Psend_init(buf: ConstBuffer, partitions: Int, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[emulated] fn MPI_Parrived(request: Request, partition: Int, flag: OutInt) -> Code;
+            #[emulated] fn MPI_Pready(partition: Int, request: Request) -> Code;
+            #[emulated] fn MPI_Pready_list(length: Int, array_of_partitions: Ints, request: Request) -> Code;
+            #[emulated] fn MPI_Pready_range(partition_low: Int, partition_high: Int, request: Request) -> Code;
+            #[emulated] fn MPI_Precv_init(buf: Buffer, partitions: Int, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, info: Info, request: Out<Request>) -> Code;
+            #[emulated] fn MPI_Psend_init(buf: ConstBuffer, partitions: Int, count: Count, datatype: Datatype, dest: Rank, tag: Tag, comm: Comm, info: Info, request: Out<Request>) -> Code;
 
             // Datatypes (chapter 5)
             fn MPI_Get_address(location: Location, address: OutAint) -> Code;
@@ -285,7 +286,7 @@ macro_rules! mpi_functions {
             fn MPI_Attr_put(comm: Comm, keyval: Keyval, attribute_val: Address) -> Code;
             fn MPI_Comm_compare(comm1: Comm, comm2: Comm, result: Out<Comparison>) -> Code;
             fn MPI_Comm_create(comm: Comm, group: Group, newcomm: Out<Comm>) -> Code;
-            fn MPI_Comm_create_from_group(group: Group, stringtag: Chars, info: Info, errhandler: Errhandler, newcomm: Out<Comm>) -> Code;
+            #[emulated] fn MPI_Comm_create_from_group(group: Group, stringtag: Chars, info: Info, errhandler: Errhandler, newcomm: Out<Comm>) -> Code;
             fn MPI_Comm_create_group(comm: Comm, group: Group, tag: Tag, newcomm: Out<Comm>) -> Code;
             #[own] fn MPI_Comm_create_keyval(comm_copy_attr_fn: Callback, comm_delete_attr_fn: Callback, comm_keyval: Out<Keyval>, extra_state: Address) -> Code;
             fn MPI_Comm_delete_attr(comm: Comm, comm_keyval: Keyval) -> Code;
@@ -313,7 +314,7 @@ macro_rules! mpi_functions {
             fn MPI_Group_difference(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;
             fn MPI_Group_excl(group: Group, n: Int, ranks: Ints, newgroup: Out<Group>) -> Code;
             fn MPI_Group_free(group: InOut<Group>) -> Code;
-            fn MPI_Group_from_session_pset(session: Session, pset_name: Chars, newgroup: Out<Group>) -> Code;
+            #[emulated] fn MPI_Group_from_session_pset(session: Session, pset_name: Chars, newgroup: Out<Group>) -> Code;
             fn MPI_Group_incl(group: Group, n: Int, ranks: Ints, newgroup: Out<Group>) -> Code;
             fn MPI_Group_intersection(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;
             fn MPI_Group_range_excl(group: Group, n: Int, ranges: OutInt, newgroup: Out<Group>) -> Code;
@@ -323,7 +324,7 @@ macro_rules! mpi_functions {
             fn MPI_Group_translate_ranks(group1: Group, n: Int, ranks1: InArray<Rank>[n], group2: Group, ranks2: OutArray<Rank>[n]) -> Code;
             fn MPI_Group_union(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;
             fn MPI_Intercomm_create(local_comm: Comm, local_leader: Int, peer_comm: Comm, remote_leader: Rank, tag: Tag, newintercomm: Out<Comm>) -> Code;
-            fn MPI_Intercomm_create_from_groups(local_group: Group, local_leader: Int, remote_group: Group, remote_leader: Rank, stringtag: Chars, info: Info, errhandler: Errhandler, newintercomm: Out<Comm>) -> Code;
+            #[emulated] fn MPI_Intercomm_create_from_groups(local_group: Group, local_leader: Int, remote_group: Group, remote_leader: Rank, stringtag: Chars, info: Info, errhandler: Errhandler, newintercomm: Out<Comm>) -> Code;
             fn MPI_Intercomm_merge(intercomm: Comm, high: Int, newintracomm: Out<Comm>) -> Code;
             #[own] fn MPI_Keyval_create(copy_fn: Callback, delete_fn: Callback, keyval: Out<Keyval>, extra_state: Address) -> Code;
             fn MPI_Keyval_free(keyval: InOut<Keyval>) -> Code;
@@ -403,9 +404,9 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Comm_create_errhandler(comm_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
             fn MPI_Comm_get_errhandler(comm: Comm, errhandler: Out<Errhandler>) -> Code;
             fn MPI_Comm_set_errhandler(comm: Comm, errhandler: Errhandler) -> Code;
-            fn MPI_Errhandler_free(errhandler: InOut<Errhandler>) -> Code;
+            #[startup] fn MPI_Errhandler_free(errhandler: InOut<Errhandler>) -> Code;
             #[own] fn MPI_Error_class(errorcode: ErrorCode, errorclass: Out<ErrorCode>) -> Code;
-            fn MPI_Error_string(errorcode: ErrorCode, string: OutChars, resultlen: OutInt) -> Code;
+            #[startup] fn MPI_Error_string(errorcode: ErrorCode, string: OutChars, resultlen: OutInt) -> Code;
             fn MPI_File_call_errhandler(fh: File, errorcode: ErrorCode) -> Code;
             #[own] fn MPI_File_create_errhandler(file_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
             fn MPI_File_get_errhandler(file: File, errhandler: Out<Errhandler>) -> Code;
@@ -418,10 +419,10 @@ macro_rules! mpi_functions {
             #[own] fn MPI_Remove_error_class(errorclass: ErrorCode) -> Code;
             #[own] fn MPI_Remove_error_code(errorcode: ErrorCode) -> Code;
             #[own] fn MPI_Remove_error_string(errorcode: ErrorCode) -> Code;
-            fn MPI_Session_call_errhandler(session: Session, errorcode: ErrorCode) -> Code;
-            #[own(MPI_Session_create_errhandler)] fn MPI_Session_create_errhandler(session_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
-            fn MPI_Session_get_errhandler(session: Session, errhandler: Out<Errhandler>) -> Code;
-            fn MPI_Session_set_errhandler(session: Session, errhandler: Errhandler) -> Code;
+            #[emulated] fn MPI_Session_call_errhandler(session: Session, errorcode: ErrorCode) -> Code;
+            #[own] fn MPI_Session_create_errhandler(session_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
+            #[emulated] fn MPI_Session_get_errhandler(session: Session, errhandler: Out<Errhandler>) -> Code;
+            #[emulated] fn MPI_Session_set_errhandler(session: Session, errhandler: Errhandler) -> Code;
             fn MPI_Win_call_errhandler(win: Win, errorcode: ErrorCode) -> Code;
             #[own] fn MPI_Win_create_errhandler(win_errhandler_fn: Callback, errhandler: Out<Errhandler>) -> Code;
             fn MPI_Win_get_errhandler(win: Win, errhandler: Out<Errhandler>) -> Code;
@@ -430,17 +431,17 @@ macro_rules! mpi_functions {
             fn MPI_Wtime() -> Seconds;
 
             // Info (chapter 10)
-            fn MPI_Info_create(info: Out<Info>) -> Code;
+            #[startup] fn MPI_Info_create(info: Out<Info>) -> Code;
             #[own] fn MPI_Info_create_env(argc: Int, argv: Argv, info: Out<Info>) -> Code;
-            fn MPI_Info_delete(info: Info, key: Chars) -> Code;
-            fn MPI_Info_dup(info: Info, newinfo: Out<Info>) -> Code;
-            fn MPI_Info_free(info: InOut<Info>) -> Code;
-            fn MPI_Info_get(info: Info, key: Chars, valuelen: Int, value: OutChars, flag: OutInt) -> Code;
-            fn MPI_Info_get_nkeys(info: Info, nkeys: OutInt) -> Code;
-            fn MPI_Info_get_nthkey(info: Info, n: Int, key: OutChars) -> Code;
+            #[startup] fn MPI_Info_delete(info: Info, key: Chars) -> Code;
+            #[startup] fn MPI_Info_dup(info: Info, newinfo: Out<Info>) -> Code;
+            #[startup] fn MPI_Info_free(info: InOut<Info>) -> Code;
+            #[startup] fn MPI_Info_get(info: Info, key: Chars, valuelen: Int, value: OutChars, flag: OutInt) -> Code;
+            #[startup] fn MPI_Info_get_nkeys(info: Info, nkeys: OutInt) -> Code;
+            #[startup] fn MPI_Info_get_nthkey(info: Info, n: Int, key: OutChars) -> Code;
             #[own] fn MPI_Info_get_string(info: Info, key: Chars, buflen: OutInt, value: OutChars, flag: OutInt) -> Code;
-            fn MPI_Info_get_valuelen(info: Info, key: Chars, valuelen: OutInt, flag: OutInt) -> Code;
-            fn MPI_Info_set(info: Info, key: Chars, value: Chars) -> Code;
+            #[startup] fn MPI_Info_get_valuelen(info: Info, key: Chars, valuelen: OutInt, flag: OutInt) -> Code;
+            #[startup] fn MPI_Info_set(info: Info, key: Chars, value: Chars) -> Code;
 
             // Life cycle, sessions, processes (chapter 11)
             fn MPI_Abort(comm: Comm, errorcode: Int) -> Code;
@@ -452,22 +453,22 @@ macro_rules! mpi_functions {
             fn MPI_Comm_join(fd: Int, intercomm: Out<Comm>) -> Code;
             #[own] fn MPI_Comm_spawn(command: Chars, argv: Argv, maxprocs: Int, info: Info, root: Rank, comm: Comm, intercomm: Out<Comm>, array_of_errcodes: OutInt) -> Code;
             #[own] fn MPI_Comm_spawn_multiple(count: Int, array_of_commands: Argv, array_of_argv: Argv, array_of_maxprocs: Ints, array_of_info: InArray<Info>[count], root: Rank, comm: Comm, intercomm: Out<Comm>, array_of_errcodes: OutInt) -> Code;
-            fn MPI_Finalize() -> Code;
-            fn MPI_Finalized(flag: OutInt) -> Code;
-            fn MPI_Init(argc: Argc, argv: Argv) -> Code;
-            fn MPI_Init_thread(argc: Argc, argv: Argv, required: Thread, provided: Out<Thread>) -> Code;
-            fn MPI_Initialized(flag: OutInt) -> Code;
+            #[startup] fn MPI_Finalize() -> Code;
+            #[startup] fn MPI_Finalized(flag: OutInt) -> Code;
+            #[startup] fn MPI_Init(argc: Argc, argv: Argv) -> Code;
+            #[startup] fn MPI_Init_thread(argc: Argc, argv: Argv, required: Thread, provided: Out<Thread>) -> Code;
+            #[startup] fn MPI_Initialized(flag: OutInt) -> Code;
             fn MPI_Is_thread_main(flag: OutInt) -> Code;
             #[own] fn MPI_Lookup_name(service_name: Chars, info: Info, port_name: OutChars) -> Code;
             #[own] fn MPI_Open_port(info: Info, port_name: OutChars) -> Code;
             fn MPI_Publish_name(service_name: Chars, info: Info, port_name: Chars) -> Code;
             fn MPI_Query_thread(provided: Out<Thread>) -> Code;
-            fn MPI_Session_finalize(session: InOut<Session>) -> Code;
-            fn MPI_Session_get_info(session: Session, info_used: Out<Info>) -> Code;
-            fn MPI_Session_get_nth_pset(session: Session, info: Info, n: Int, pset_len: OutInt, pset_name: OutChars) -> Code;
-            fn MPI_Session_get_num_psets(session: Session, info: Info, npset_names: OutInt) -> Code;
-            fn MPI_Session_get_pset_info(session: Session, pset_name: Chars, info: Out<Info>) -> Code;
-            fn MPI_Session_init(info: Info, errhandler: Errhandler, session: Out<Session>) -> Code;
+            #[emulated] fn MPI_Session_finalize(session: InOut<Session>) -> Code;
+            #[emulated] fn MPI_Session_get_info(session: Session, info_used: Out<Info>) -> Code;
+            #[emulated] fn MPI_Session_get_nth_pset(session: Session, info: Info, n: Int, pset_len: OutInt, pset_name: OutChars) -> Code;
+            #[emulated] fn MPI_Session_get_num_psets(session: Session, info: Info, npset_names: OutInt) -> Code;
+            #[emulated] fn MPI_Session_get_pset_info(session: Session, pset_name: Chars, info: Out<Info>) -> Code;
+            #[emulated] fn MPI_Session_init(info: Info, errhandler: Errhandler, session: Out<Session>) -> Code;
             fn MPI_Unpublish_name(service_name: Chars, info: Info, port_name: Chars) -> Code;
 
             // One-sided (chapter 12)

@@ -65,6 +65,9 @@ macro_rules! choose {
     ([requests] $function:ident, $native:ident) => {
         if own::makes_requests($native) { own::$function::<A> } else { shim::$function::<A> }
     };
+    ([startup] $function:ident, $native:ident) => {
+        if own::knows_no_sessions($native) { own::$function::<A> } else { shim::$function::<A> }
+    };
 }
 
 /// The function that crosses from the standard ABI to a native one and back.

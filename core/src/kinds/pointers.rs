@@ -6,9 +6,10 @@ use core::mem::MaybeUninit;
 
 use super::scalars::*;
 use super::{Kind, Relations, int_at};
-use crate::abi::{Handle, MPI_BUFFER_AUTOMATIC, MPI_REQUEST_NULL, MPI_Request, MPI_Status};
+use crate::abi::{Handle, MPI_BUFFER_AUTOMATIC, MPI_Comm, MPI_REQUEST_NULL, MPI_Request, MPI_Status};
 use crate::attachments;
 use crate::family::Abi;
+use crate::own::{communicator_made, watch_communicator};
 
 /// A kind whose null pointer is a sentinel with an address of its own in some libraries.
 pub trait Pointee: Scalar {
@@ -25,6 +26,11 @@ pub trait Pointee: Scalar {
     fn watch(before: Self::Outer, after: Self::Outer) {
         let _ = (before, after);
     }
+    /// Looks at a result that a call made.
+    #[inline]
+    fn made<A: Abi>(made: Self::Outer) {
+        let _ = made;
+    }
     /// Whether a result is there after a call that failed.
     const SURVIVES_ERROR: bool = false;
 }
@@ -34,7 +40,6 @@ macro_rules! plain_pointees {
 }
 
 plain_pointees!(
-    Comm,
     Datatype,
     Op,
     Errhandler,
@@ -59,6 +64,17 @@ plain_pointees!(
     Scope,
     PvarClass
 );
+
+impl Pointee for Comm {
+    #[inline]
+    fn watch(before: MPI_Comm, after: MPI_Comm) {
+        watch_communicator(before, after);
+    }
+    #[inline]
+    fn made<A: Abi>(made: MPI_Comm) {
+        communicator_made::<A>(made);
+    }
+}
 
 impl Pointee for Request {
     #[inline]
@@ -102,7 +118,10 @@ impl<K: Pointee> Kind for Out<K> {
     unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, code: c_int) {
         if !outer.is_null() && (code == 0 || K::SURVIVES_ERROR) {
             // SAFETY: the caller's variable is writable; the library has written `held`, or it was never blank.
-            unsafe { *outer = K::outward::<A>(held.assume_init_read(), *outer) };
+            unsafe {
+                *outer = K::outward::<A>(held.assume_init_read(), *outer);
+                K::made::<A>(*outer);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::abi::*;
 use crate::family::{
     Abi, argument_in, bits_in, bits_out, buffer_in, thread_in, thread_out, value_in, value_out,
 };
+use crate::own::{is_early_info, native_info};
 
 /// A value that crosses by itself, in either direction; `Out`, `InOut` and the arrays are made of it.
 pub trait Scalar {
@@ -74,7 +75,7 @@ scalars! {
     /// A matched message.
     Message: MPI_Message, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// An info object.
-    Info: MPI_Info, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
+    Info: MPI_Info, A::Handle, |outer| A::bound().handle_in(if is_early_info(outer) { native_info::<A>(outer) } else { outer }), |native| A::bound().handle_out(native);
     /// A file.
     File: MPI_File, A::File, |outer| A::file_in(outer), |native| A::file_out(native);
     /// A rank, or one of `MPI_ANY_SOURCE`, `MPI_PROC_NULL`, `MPI_ROOT`.

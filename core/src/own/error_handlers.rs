@@ -2,8 +2,9 @@
 
 use core::ffi::{c_int, c_void};
 
+use super::session_errors;
 use super::thunk::{ContextArgument, thunk};
-use crate::abi::{MPI_ERR_NO_MEM, MPI_ERR_UNSUPPORTED_OPERATION, MPI_Errhandler};
+use crate::abi::{MPI_ERR_NO_MEM, MPI_ERR_UNSUPPORTED_OPERATION, MPI_Errhandler, MPI_SUCCESS};
 use crate::family::Abi;
 use crate::kinds::{Comm, Errhandler, File, Kind, Out, Scalar, Session, Win};
 
@@ -25,9 +26,15 @@ unsafe extern "C" fn handle<A: Abi, K: Scalar>(
 }
 
 macro_rules! creators {
-    ($($name:ident $kind:ident;)*) => {$(
+    ($($name:ident $kind:ident $missing:expr;)*) => {$(
         pub unsafe extern "C" fn $name<A: Abi>(function: *const c_void, errhandler: *mut MPI_Errhandler) -> c_int {
-            let Some(native) = A::bound().native.$name else { return MPI_ERR_UNSUPPORTED_OPERATION };
+            let Some(native) = A::bound().native.$name else {
+                let instead: Option<fn(*const c_void) -> MPI_Errhandler> = $missing;
+                let Some(instead) = instead else { return MPI_ERR_UNSUPPORTED_OPERATION };
+                // SAFETY: the caller's variable.
+                unsafe { *errhandler = instead(function) };
+                return MPI_SUCCESS;
+            };
             let handler = handle::<A, $kind> as *const c_void;
             let function = if function.is_null() {
                 function
@@ -50,8 +57,8 @@ macro_rules! creators {
 }
 
 creators! {
-    MPI_Comm_create_errhandler Comm;
-    MPI_File_create_errhandler File;
-    MPI_Session_create_errhandler Session;
-    MPI_Win_create_errhandler Win;
+    MPI_Comm_create_errhandler Comm None;
+    MPI_File_create_errhandler File None;
+    MPI_Session_create_errhandler Session Some(session_errors::create);
+    MPI_Win_create_errhandler Win None;
 }

@@ -1,8 +1,9 @@
 //! Functions that newer libraries have and that older ones can be given out of what they have.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{CStr, c_char, c_int};
+use std::ffi::CString;
 
-use super::{completion, virtual_requests};
+use super::{completion, early_info, startup, virtual_requests};
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
 use crate::family::Abi;
@@ -18,7 +19,12 @@ pub unsafe extern "C" fn MPI_Error_class<A: Abi>(code: c_int, class: *mut c_int)
         unsafe { *class = code };
         return MPI_SUCCESS;
     }
-    let Some(native) = A::bound().native.MPI_Error_class else { return MPI_ERR_UNSUPPORTED_OPERATION };
+    let native = &A::bound().native;
+    // A library without sessions may not be asked before it is up; and no code is known then but the classes.
+    if startup::knows_no_sessions(native) && !startup::is_running::<A>() {
+        return MPI_ERR_ARG;
+    }
+    let Some(native) = native.MPI_Error_class else { return MPI_ERR_UNSUPPORTED_OPERATION };
     let mut found = 0;
     // SAFETY: one int of ours, and the caller's.
     unsafe {
@@ -298,6 +304,10 @@ pub unsafe extern "C" fn MPI_Info_get_string<A: Abi>(
     flag: *mut c_int,
 ) -> c_int {
     let native = &A::bound().native;
+    if early_info::is_ours(info) {
+        // SAFETY: the caller's arguments.
+        return unsafe { early_info::get_string(info, key, room, value, flag) };
+    }
     let info = Info::inward::<A>(info);
     // SAFETY: the caller's arguments.
     unsafe {
@@ -322,6 +332,21 @@ pub unsafe extern "C" fn MPI_Info_get_string<A: Abi>(
     }
 }
 
+/// What is known of the process before the library is up: its command, as the first argument gives it.
+///
+/// # Safety
+/// The caller's `argc` and `argv`, as for `MPI_Init`.
+unsafe fn early_environment(argc: c_int, argv: *mut *mut *mut c_char) -> Vec<(CString, CString)> {
+    // SAFETY: as the caller promises.
+    let command = unsafe {
+        if argc < 1 || argv.is_null() || (*argv).is_null() || (**argv).is_null() {
+            return Vec::new();
+        }
+        CStr::from_ptr(**argv).to_owned()
+    };
+    vec![(c"command".to_owned(), command)]
+}
+
 pub unsafe extern "C" fn MPI_Info_create_env<A: Abi>(
     argc: c_int,
     argv: *mut *mut *mut c_char,
@@ -330,6 +355,10 @@ pub unsafe extern "C" fn MPI_Info_create_env<A: Abi>(
     let native = &A::bound().native;
     // SAFETY: the caller's variables.
     unsafe {
+        if native.MPI_Info_create_env.is_none() && !startup::is_running::<A>() {
+            *info = early_info::with_entries(early_environment(argc, argv));
+            return MPI_SUCCESS;
+        }
         let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
         let argument = <Out<Info> as Kind>::native::<A>(&mut held, info);
         let code = match (native.MPI_Info_create_env, native.MPI_Info_dup) {

@@ -46,6 +46,18 @@ pub(super) trait Operation: Send {
     fn cancel(&mut self) -> c_int;
     /// Lets go of the operation, which may go on by itself.
     fn free(&mut self) -> c_int;
+    /// The operation as one with partitions.
+    fn partitioned(&mut self) -> Option<&mut dyn Partitioned> {
+        None
+    }
+}
+
+/// What partitioned operations can do beyond.
+pub(super) trait Partitioned {
+    /// `MPI_Pready` of the partitions from `low` to `high`.
+    fn ready(&mut self, low: c_int, high: c_int) -> Result<(), c_int>;
+    /// `MPI_Parrived`.
+    fn arrived(&mut self, partition: c_int) -> Result<bool, c_int>;
 }
 
 type Shared = Arc<Mutex<Box<dyn Operation>>>;

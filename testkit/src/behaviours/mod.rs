@@ -10,9 +10,12 @@ mod isendrecv;
 mod known_bugs;
 mod large;
 mod life;
+mod partitioned;
 mod point_to_point;
 mod predefined;
+mod sessions;
 mod threads;
+mod tools;
 
 use crate::Context;
 
@@ -56,5 +59,10 @@ behaviours! {
     known_bugs: testsome_fills_from_the_front, single_completions_keep_the_error_field, no_flag_leaves_any_status,
         cancelling_keeps_the_arrays_of_others, contents_of_darrays_are_in_standard_terms,
         callbacks_get_the_datatype_of_the_user, nothing_runs_out;
-    threads: many_threads_exchange;
+    partitioned: partitions_arrive_round_after_round, both_sides_divide_differently, nothing_else_matches,
+        elements_may_lie_apart;
+    sessions: process_sets_have_names_and_sizes, groups_make_communicators, two_groups_make_an_intercommunicator,
+        errors_reach_the_handler, many_sessions_one_after_another;
+    tools: what_is_absent_counts_zero;
+    threads: many_threads_exchange, many_threads_share_requests;
 }
