@@ -54,8 +54,8 @@ behaviours! {
     large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
         handles_have_integers;
     beyond: constructors_take_large_numbers, statuses_hold_large_counts, messages_of_large_counts,
-        collectives_of_large_counts, displacements_beyond_an_int, nobody_takes_large_counts, packing_counts_far,
-        refusals_call_the_error_handler;
+        collectives_of_large_counts, displacements_beyond_an_int, nobody_takes_large_counts,
+        nobody_takes_large_counts_from_a_window, packing_counts_far, refusals_call_the_error_handler;
     known_bugs: testsome_fills_from_the_front, single_completions_keep_the_error_field, no_flag_leaves_any_status,
         cancelling_keeps_the_arrays_of_others, contents_of_darrays_are_in_standard_terms,
         callbacks_get_the_datatype_of_the_user, nothing_runs_out;
