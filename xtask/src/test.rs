@@ -11,6 +11,7 @@ use crate::environment;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::mpis::TABLE;
 use crate::setup::{self, Purpose};
+use crate::support;
 use crate::workspace::{Workspace, cargo};
 
 /// The suites in Python, each with a configuration of its own.
@@ -85,6 +86,13 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
         if let Err(failure) = conformance::check(workspace) {
             eprintln!("{failure}");
             failed.push("mpi4py's own test suite");
+        }
+    }
+    if filter.is_none() {
+        heading("the matrix of supported functions");
+        if let Err(failure) = support::check(workspace, &description) {
+            eprintln!("{failure}");
+            failed.push("docs/support.md");
         }
     }
     if failed.is_empty() {
