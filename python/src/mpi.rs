@@ -176,7 +176,7 @@ pub fn plugin_code() -> Option<String> {
 pub fn run_plugin_loop(py: Python<'_>, step: Py<PyAny>) -> PyResult<bool> {
     let Some(hooks) = hooks().filter(|hooks| hooks.owns_loop()) else { return Ok(false) };
     let mut one = |wait: Duration| {
-        let seconds = (wait != Duration::MAX).then(|| wait.as_secs_f64());
+        let seconds = (wait != Duration::MAX).then_some(wait.as_secs_f64());
         let done = Python::attach(|py| step.call1(py, (seconds,))?.extract::<bool>(py));
         done.unwrap_or_else(|error| {
             tracing::error!("the main loop of the plugin ends: {error}");
