@@ -109,13 +109,19 @@ pub fn bounded<A: Abi>(datatype: Derived<A>, lower: MPI_Aint, extent: MPI_Aint) 
     resized::<A>(datatype.handle(), lower, extent)
 }
 
-/// As many elements one behind the other.
+/// As many elements one behind the other. Beyond an int they are blocks of the largest int, and the rest behind them, which
+/// is what programs that ask for the contents of such a datatype know.
 pub fn contiguous<A: Abi>(count: MPI_Count, of: A::Handle) -> Made<Derived<A>> {
     if let Ok(count) = c_int::try_from(count) {
         return construct!(A.MPI_Type_contiguous(count, of));
     }
     let (lower, extent) = bounds::<A>(of)?;
-    let whole = hvector::<A>(count, 1, extent, of)?;
+    let part = MPI_Count::from(c_int::MAX);
+    let parts = c_int::try_from(count / part).map_err(|_| MPI_ERR_VALUE_TOO_LARGE)?;
+    let blocks = construct!(A.MPI_Type_vector(parts, c_int::MAX, c_int::MAX, of))?;
+    let tail = contiguous::<A>(count % part, of)?;
+    let behind = product(MPI_Count::from(parts) * part, extent)?;
+    let whole = structure::<A>(&[(1, 0, blocks.handle()), (1, behind, tail.handle())])?;
     bounded::<A>(whole, lower, product(count, extent)?)
 }
 

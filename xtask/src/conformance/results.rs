@@ -152,6 +152,11 @@ impl Notes {
         self.started.is_none() && self.order.is_empty()
     }
 
+    /// The test that began last, whether or not it has ended.
+    pub fn begun_last(&self) -> Option<&str> {
+        self.order.last().map(String::as_str)
+    }
+
     fn has_ended(&self, id: &str) -> bool {
         self.ended.iter().any(|(ended, _)| ended == id)
     }
@@ -261,6 +266,7 @@ mod tests {
         assert_eq!(results.tests["t.a"].verdict, Verdict::Passed);
         assert_eq!(results.tests["t.b"], crashed());
         assert!(!results.tests.contains_key("t.c"), "{results:?}");
+        assert_eq!(ranks[0].begun_last(), Some("t.c"));
     }
 
     #[test]

@@ -20,6 +20,9 @@ const STANDSTILL: Duration = Duration::from_secs(240);
 /// How long one run may take in all.
 const LIMIT: Duration = Duration::from_secs(1800);
 
+/// The same where a test is of an [`UNSTEADY`] module, whose tests take a second each.
+const SHORT_STANDSTILL: Duration = Duration::from_secs(60);
+
 /// Modules whose tests hang natively now and then, so that a hang there proves nothing: the test is run again, at most
 /// [`MOST_REPEATS`] times in a run. What it does otherwise counts at once.
 const UNSTEADY: [(&str, &str); 2] = [
@@ -76,6 +79,16 @@ impl Job<'_> {
 
     fn is_unsteady(&self, id: &str) -> bool {
         UNSTEADY.iter().any(|(library, module)| *library == self.library.name && is_of(id, Some(module)))
+    }
+
+    /// Whether a rank is in a test of an unsteady module.
+    fn is_in_unsteady(&self, files: &[PathBuf]) -> Outcome<bool> {
+        for file in files {
+            if Notes::read(file)?.begun_last().is_some_and(|id| self.is_unsteady(id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Runs it; `progress` is told from time to time how many tests have ended on the slowest rank.
@@ -163,8 +176,9 @@ impl Job<'_> {
                 (seen, since) = (written, Instant::now());
                 progress(tests_ended(&files)?);
             }
-            let reason = if since.elapsed() > STANDSTILL {
-                format!("no rank came further for {} s", STANDSTILL.as_secs())
+            let still = since.elapsed();
+            let reason = if still > STANDSTILL || still > SHORT_STANDSTILL && self.is_in_unsteady(&files)? {
+                format!("no rank came further for {} s", still.as_secs())
             } else if Instant::now() > deadline {
                 format!("the suite took more than {} s", LIMIT.as_secs())
             } else {
