@@ -4,13 +4,13 @@
 //! after a while. The exception is MPI_Finalize of an engine that a client shut down alone: it waits for the other ranks,
 //! and ending it would take them down.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Set when everything but MPI_Finalize is done.
 static FINALIZING: AtomicBool = AtomicBool::new(false);
-/// Set when the clock runs.
-static RUNNING: AtomicBool = AtomicBool::new(false);
+/// The time in seconds of the shortest clock that runs.
+static SHORTEST: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// The exit status of a process that SIGTERM ended, as shells give it.
 const STATUS: i32 = 128 + libc::SIGTERM;
@@ -20,9 +20,9 @@ pub fn reached_finalize() {
     FINALIZING.store(true, Ordering::SeqCst);
 }
 
-/// End the process after `time` if it has not ended by then. Once: later calls change nothing.
+/// End the process after `time` if it has not ended by then. A later call changes something only if its time is shorter.
 pub fn within(time: Duration, gently: bool) {
-    if RUNNING.swap(true, Ordering::SeqCst) {
+    if SHORTEST.fetch_min(time.as_secs(), Ordering::SeqCst) <= time.as_secs() {
         return;
     }
     let clock = move || {

@@ -42,6 +42,10 @@ use wake::{Wake, wait_readable};
 /// How long an engine may take to end after SIGTERM before it is ended; launchers wait five seconds.
 const GRACE: Duration = Duration::from_secs(4);
 
+/// The same of an engine whom nobody will kill: told by a client, or by the silence of the controller. Four ranks that take
+/// Python down on two busy cores need more than those seconds.
+const LONG_GRACE: Duration = Duration::from_secs(30);
+
 /// Called with a sentence when the engine cannot go on. Must not return: with MPI running it aborts the world.
 pub type OnFatal = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -381,7 +385,7 @@ impl Shared {
             // SAFETY: no preconditions; the signal goes to this very process.
             unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
         }
-        ending::within(GRACE, gently);
+        ending::within(LONG_GRACE, gently);
     }
 
     /// No ping came for too long.
