@@ -1,4 +1,4 @@
-//! Every behaviour on every library at 1, 2 and 4 ranks, under the launcher of that library.
+//! Every behaviour on every library at 1, 2 and 4 ranks, under the launcher of that library, and through the plugins.
 //!
 //! One executable serves all of them. A run says how many ranks it expects and fails with any other number, so a
 //! launcher that does not fit cannot pass for N worlds of one.
@@ -76,6 +76,39 @@ macro_rules! on_each {
 }
 
 on_each!(openmpi5, mpich5, intel, openmpi4, mpich4);
+
+/// The example in C, compiled as its author would; the others are built beside the programs.
+fn plugins(installation: &Installation, directory: &Path) -> [PathBuf; 3] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = directory.join("libexample_c.so");
+    let output = Command::new("cc")
+        .args(["-std=c99", "-O2", "-shared", "-fPIC", "-I"])
+        .arg(root.join("plugins/api/include"))
+        .arg("-o")
+        .arg(&example)
+        .arg(root.join("plugins/example-c/example_c.c"))
+        .output()
+        .expect("cc");
+    assert!(output.status.success(), "{}", text(&output));
+    let built = |name: &str| installation.programs.join(name);
+    [example, built("libexample_rust.so"), built("libanympi_rsmpi.so")]
+}
+
+#[test]
+fn through_each_plugin() {
+    let installation = installation();
+    let program = behave(&installation);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for plugin in plugins(&installation, directory.path()) {
+        assert!(plugin.is_file(), "{} is not built", plugin.display());
+        for mpi in installation.mpis.iter().filter(|mpi| ["openmpi5", "mpich5"].contains(&&*mpi.name)) {
+            let choice = format!("{}:{}", plugin.display(), mpi.library.display());
+            let output = launch(mpi, 2, &program, &[format!("--mpi={choice}"), "--ranks=2".to_owned()]);
+            let said = text(&output);
+            assert!(output.status.success() && said.contains(" passed, 0 failed"), "{choice}:\n{said}");
+        }
+    }
+}
 
 #[test]
 fn the_executable_needs_no_mpi() {

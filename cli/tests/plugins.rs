@@ -282,6 +282,23 @@ fn a_new_plugin_in_c_builds_and_keeps_every_rule() {
 }
 
 #[test]
+fn a_new_plugin_in_rust_builds_and_keeps_every_rule() {
+    let directory = tempfile::tempdir().unwrap();
+    let sdk = format!("--sdk={}", repository().join("plugins/sdk").display());
+    expect(directory.path(), &["plugin", "new", "crisp", "--lang=rust", &sdk], 0, "crisp/ is there");
+    let crisp = directory.path().join("crisp");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--offline", "--target-dir", "target"])
+        .current_dir(&crisp)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", said(&built));
+    let plugin = format!("target/release/libcrisp.so:{}", mpich().library.display());
+    expect(&crisp, &["plugin", "check", &plugin, "--ranks=2"], 0, "rules kept, 0 broken");
+}
+
+#[test]
 fn the_document_has_every_rule_and_every_number() {
     let document = fs::read_to_string(repository().join("docs/PLUGIN-ABI.md")).unwrap();
     for (number, title) in anympi::plugins::check::RULES {
