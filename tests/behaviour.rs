@@ -3,6 +3,8 @@
 //! One executable serves all of them. A run says how many ranks it expects and fails with any other number, so a
 //! launcher that does not fit cannot pass for N worlds of one.
 
+#![expect(clippy::expect_used, reason = "a test that lacks something says what")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
