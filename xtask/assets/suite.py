@@ -4,7 +4,7 @@
 
 TESTS is the directory of the suite and ARGUMENT goes to its main.py. Each rank writes RESULTS/<rank>.jsonl, a line when a test
 begins, one when it has ended, and one when the suite has: a process that dies or hangs has then said in which test. DECIDED is
-a file with the tests, one a line, that are left out because an earlier run of the suite decided them.
+a file with the tests and classes of tests, one a line, that are left out: an earlier run of the suite decided them, or nobody asks.
 
 The exit code is 0 when the suite reached its end, whatever became of its tests.
 """
@@ -108,9 +108,10 @@ def run(tests, results, decided, *arguments):
 
     class Loader(suite.TestLoader):
         def getTestCaseNames(self, case):
-            names = super().getTestCaseNames(case)
-            prefix = f"{case.__module__}.{case.__qualname__}."
-            return [name for name in names if prefix + name not in left_out]
+            of = f"{case.__module__}.{case.__qualname__}"
+            if of in left_out:
+                return []
+            return [name for name in super().getTestCaseNames(case) if f"{of}.{name}" not in left_out]
 
     suite.TestLoader = Loader
     Result.directory = results

@@ -8,6 +8,7 @@ mod record;
 mod report;
 mod results;
 mod suite;
+mod unsteady;
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
@@ -35,7 +36,7 @@ use suite::Job;
 const RANKS: [usize; 3] = [1, 2, 3];
 
 /// The numbers of ranks that `cargo xtask test` runs.
-const CHECKED: [usize; 1] = [1];
+const CHECKED: [usize; 2] = [1, 2];
 
 /// Which suite.
 #[derive(clap::Subcommand)]
@@ -205,7 +206,7 @@ fn compare(record: &Record, job: &Job, outcome: Outcome<Results>) -> Row {
     if !single_spaced(&results.library).starts_with(&job.library.mpi.announces) {
         row.failure = Some(format!("the library calls itself {library}"));
     } else if let Some(verdicts) = verdicts.filter(|_| row.library == library) {
-        row.beyond = beyond(&row.name, &verdicts, &results, job.filter);
+        row.beyond = beyond(&row.name, ranks, &verdicts, &results, job.filter);
     } else {
         let known = if row.library.is_empty() { "nothing" } else { &row.library };
         row.failure = Some(format!(

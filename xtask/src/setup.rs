@@ -68,7 +68,7 @@ pub fn set_up(workspace: &Workspace, purpose: Purpose) -> Outcome<Description> {
     let description = Description::of(workspace)?;
     description.write(workspace)?;
     if purpose != Purpose::Run {
-        report_left_out(&description)?;
+        report_left_out(&description, purpose)?;
     }
     Ok(description)
 }
@@ -94,8 +94,9 @@ fn announce(workspace: &Workspace, missing: &[Part]) {
     }
 }
 
-/// Says which MPIs of the table, and whether Trilinos, the tests will not see; on a build server that is a failure.
-fn report_left_out(description: &Description) -> Outcome<()> {
+/// Says which MPIs of the table the purpose will lack, and whether the tests will lack Trilinos; on a build server that is a
+/// failure.
+fn report_left_out(description: &Description, purpose: Purpose) -> Outcome<()> {
     let mut left_out: Vec<&str> = mpis::TABLE
         .iter()
         .filter(|row| !description.mpis.iter().any(|mpi| mpi.name == row.name))
@@ -111,7 +112,7 @@ fn report_left_out(description: &Description) -> Outcome<()> {
         .flatten()
         .copied()
         .collect();
-    if description.pytrilinos.is_none() {
+    if purpose == Purpose::Test && description.pytrilinos.is_none() {
         left_out.push("Trilinos");
         packages.extend(trilinos::missing_packages());
     }

@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use crate::build::{self, cargo_step};
 use crate::conformance;
@@ -34,6 +35,11 @@ const PYTEST_NOTHING_SELECTED: i32 = 5;
 /// Format, lints and build stop at the first failure; the runners of tests all run to their end, so that one call tells
 /// everything.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
+    let began = Instant::now();
+    let heading = |text: &str| {
+        let minutes = began.elapsed().as_secs() / 60;
+        eprintln!("==> {text} ({minutes} min since the start)");
+    };
     let description = setup::set_up(workspace, Purpose::Test)?;
     if filter.is_none() {
         heading("format");
@@ -100,10 +106,6 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Outcome<()> {
     } else {
         Err(Failure::new(format!("failed, see above: {}", failed.join(", "))))
     }
-}
-
-fn heading(text: &str) {
-    eprintln!("==> {text}");
 }
 
 fn run_tests(workspace: &Workspace, command: &mut Command) -> Outcome<ExitStatus> {

@@ -4,8 +4,6 @@ mod abi;
 mod constants;
 mod quirks;
 
-use core::ffi::{CStr, c_void};
-
 pub use abi::{Mpich, NativeFile, Status};
 pub use constants::{HANDLES, HANDLES_SINCE_5};
 
@@ -43,7 +41,7 @@ impl Backend for MpichBackend {
         let load = |reason| OpenError::Load { path: image.path.clone(), reason };
         let library = LoadedLibrary::open(&image.path, visibility).map_err(load)?;
         // SAFETY: a library of MPICH's family, which is never unloaded.
-        let native = unsafe { NativeTable::<Mpich>::load(&mut |name| symbol(library, name)) };
+        let native = unsafe { NativeTable::<Mpich>::load(&mut |name| quirks::symbol(library, name)) };
         // The optional datatypes came with the release that brought the standard ABI's functions.
         let newer = !library.symbol(c"MPI_Abi_get_version").is_null();
         let newer = newer.then(|| quirks::optional_datatypes(image.vendor)).into_iter().flatten();
@@ -63,11 +61,4 @@ impl Backend for MpichBackend {
         let table = FnTable::translated::<Mpich>(&bound.native);
         Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
     }
-}
-
-/// A function, unless every release so far has it in a form that no program can use: `MPI_Isendrecv`, where 4.0 to 5.0
-/// tell nothing of the message in the status, mix up elements that lie apart, free datatypes too often and crash
-/// when there is nobody on the other side.
-fn symbol(library: &LoadedLibrary, name: &CStr) -> *const c_void {
-    if name.to_bytes().starts_with(b"MPI_Isendrecv") { core::ptr::null() } else { library.symbol(name) }
 }

@@ -225,3 +225,36 @@ pub fn nothing_runs_out(context: &Context<'_>) -> Result<(), String> {
     }
     Ok(())
 }
+
+pub fn the_root_of_another_group_needs_no_send_buffer(context: &Context<'_>) -> Result<(), String> {
+    if context.size < 2 {
+        return Ok(());
+    }
+    let in_first = context.rank < context.size / 2;
+    let (mut group, mut both) = (MPI_COMM_NULL, MPI_COMM_NULL);
+    call!(context, MPI_Comm_split(context.world, c_int::from(!in_first), context.rank, &mut group));
+    let other_leader = if in_first { context.size / 2 } else { 0 };
+    call!(context, MPI_Intercomm_create(group, 0, context.world, other_leader, 81, &mut both));
+    let (mut rank, mut senders) = (0, 0);
+    call!(context, MPI_Comm_rank(group, &mut rank));
+    call!(context, MPI_Comm_remote_size(both, &mut senders));
+    for round in 1..3 {
+        let mut sum: c_int = -1;
+        let into = ptr::from_mut(&mut sum).cast();
+        if in_first {
+            let root = if rank == 0 { MPI_ROOT } else { MPI_PROC_NULL };
+            call!(context, MPI_Reduce(ptr::null(), into, 1, MPI_INT, MPI_SUM, root, both));
+            expect!(sum, if rank == 0 { round * senders } else { -1 }, "sum of round {round}");
+            call!(context, MPI_Reduce_c(ptr::null(), into, 1, MPI_INT, MPI_SUM, root, both));
+            expect!(sum, if rank == 0 { 10 * round * senders } else { -1 }, "large sum of round {round}");
+        } else {
+            let (one, ten) = (round, 10 * round);
+            let nowhere = ptr::null_mut();
+            call!(context, MPI_Reduce(ptr::from_ref(&one).cast(), nowhere, 1, MPI_INT, MPI_SUM, 0, both));
+            call!(context, MPI_Reduce_c(ptr::from_ref(&ten).cast(), nowhere, 1, MPI_INT, MPI_SUM, 0, both));
+        }
+    }
+    call!(context, MPI_Comm_free(&mut both));
+    call!(context, MPI_Comm_free(&mut group));
+    Ok(())
+}

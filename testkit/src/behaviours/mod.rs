@@ -58,7 +58,7 @@ behaviours! {
         nobody_takes_large_counts_from_a_window, packing_counts_far, refusals_call_the_error_handler;
     known_bugs: testsome_fills_from_the_front, single_completions_keep_the_error_field, no_flag_leaves_any_status,
         cancelling_keeps_the_arrays_of_others, contents_of_darrays_are_in_standard_terms,
-        callbacks_get_the_datatype_of_the_user, nothing_runs_out;
+        callbacks_get_the_datatype_of_the_user, nothing_runs_out, the_root_of_another_group_needs_no_send_buffer;
     partitioned: partitions_arrive_round_after_round, both_sides_divide_differently, nothing_else_matches,
         elements_may_lie_apart;
     sessions: process_sets_have_names_and_sizes, groups_make_communicators, two_groups_make_an_intercommunicator,

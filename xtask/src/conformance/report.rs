@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::failure::{Doing, Outcome};
 use crate::workspace::Workspace;
 
-use super::comparison::{Beyond, Figures, expected};
+use super::comparison::{Beyond, Expected, Figures, expected};
 use super::record::Record;
+use super::unsteady::{LeftOut, left_out};
 
 /// One library with one number of ranks.
 #[derive(Clone, Debug, Serialize)]
@@ -135,9 +136,21 @@ pub fn page(record: &Record) -> String {
     page.push_str(
         "\n## What cannot do as natively\n\nA test of this list that passes fails the run too.\n\n",
     );
-    for name in record.runs.keys() {
-        for (id, reason) in expected(name) {
-            let _ = writeln!(page, "- {name}: `{id}`. {reason}");
+    for (name, runs) in &record.runs {
+        let most = runs.keys().max().copied().unwrap_or_default();
+        for Expected { id, ranks, reason, .. } in expected(name, most) {
+            let ranks = if *ranks == 1 { String::new() } else { format!(", {ranks} ranks or more") };
+            let _ = writeln!(page, "- {name}{ranks}: `{id}`. {reason}");
+        }
+    }
+    page.push_str(
+        "\n## What is left out on both sides\n\nIt does not work natively, in another test each time.\n\n",
+    );
+    for (name, runs) in &record.runs {
+        for ranks in runs.keys() {
+            for LeftOut { classes, reason, .. } in left_out(name, *ranks) {
+                let _ = writeln!(page, "- {name}, {ranks} ranks: `{}`. {reason}", classes.join("`, `"));
+            }
         }
     }
     page.push_str("\n## What goes wrong natively\n\nThese tests are not compared.\n\n");

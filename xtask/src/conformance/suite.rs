@@ -11,8 +11,8 @@ use crate::step;
 use crate::workspace::Workspace;
 
 use super::library::{Library, Way};
-use super::record::is_of;
 use super::results::{End, Notes, Results, Verdict, collect};
+use super::unsteady::{self, MOST_REPEATS, may_hang};
 
 /// How long no rank may come further before the suite counts as hung. Single tests compute for a minute on a busy machine.
 const STANDSTILL: Duration = Duration::from_secs(240);
@@ -20,20 +20,8 @@ const STANDSTILL: Duration = Duration::from_secs(240);
 /// How long one run may take in all.
 const LIMIT: Duration = Duration::from_secs(1800);
 
-/// The same where a test is of an [`UNSTEADY`] module, whose tests take a second each.
-const SHORT_STANDSTILL: Duration = Duration::from_secs(60);
-
-/// Modules whose tests hang natively now and then, so that a hang there proves nothing: the test is run again, at most
-/// [`MOST_REPEATS`] times in a run. What it does otherwise counts at once.
-const UNSTEADY: [(&str, &str); 2] = [
-    // MPI_Comm_spawn and MPI_Comm_spawn_multiple of Open MPI 4.1 wait for the new processes for ever once in some thirty
-    // calls, in a different test each time, with mpi4py's wheel as with ours.
-    ("openmpi4", "test_spawn"),
-    ("openmpi4", "test_util_pool"),
-];
-
-/// How many hangs of [`UNSTEADY`] modules are forgiven.
-const MOST_REPEATS: usize = 10;
+/// The same in a test that [may hang](may_hang), for such tests take a second each.
+const SHORT_STANDSTILL: Duration = Duration::from_secs(30);
 
 /// How often the suite is started again after a crash or a hang.
 const MOST_STARTS: usize = 20;
@@ -77,14 +65,10 @@ impl Job<'_> {
         workspace.logs().join(name)
     }
 
-    fn is_unsteady(&self, id: &str) -> bool {
-        UNSTEADY.iter().any(|(library, module)| *library == self.library.name && is_of(id, Some(module)))
-    }
-
-    /// Whether a rank is in a test of an unsteady module.
-    fn is_in_unsteady(&self, files: &[PathBuf]) -> Outcome<bool> {
+    /// Whether a rank is in a test that may hang.
+    fn is_where_it_may_hang(&self, files: &[PathBuf]) -> Outcome<bool> {
         for file in files {
-            if Notes::read(file)?.begun_last().is_some_and(|id| self.is_unsteady(id)) {
+            if Notes::read(file)?.begun_last().is_some_and(|id| may_hang(&self.library.name, id)) {
                 return Ok(true);
             }
         }
@@ -116,7 +100,10 @@ impl Job<'_> {
             let stopped = collect(&mut results, &ranks, &cut)
                 .map_err(|failure| Failure::new(format!("{failure}; {}", step::last_lines(&log))))?;
             if let Some(stopped) = stopped {
-                if cut.verdict == Verdict::Hung && repeats < MOST_REPEATS && self.is_unsteady(&stopped) {
+                if cut.verdict == Verdict::Hung
+                    && repeats < MOST_REPEATS
+                    && may_hang(&self.library.name, &stopped)
+                {
                     repeats += 1;
                     results.tests.remove(&stopped);
                     eprintln!("{}: {stopped} hung, as it may natively: once more", self.title());
@@ -152,8 +139,10 @@ impl Job<'_> {
             std::fs::create_dir(directory).doing("make", directory)?;
         }
         let left_out = run.directory().join("decided");
-        let ids: String = decided.tests.keys().flat_map(|id| [id, "\n"]).collect();
-        std::fs::write(&left_out, ids).doing("write", &left_out)?;
+        let classes = unsteady::left_out(&self.library.name, self.ranks).flat_map(|entry| entry.classes);
+        let lines = decided.tests.keys().map(String::as_str).chain(classes.copied());
+        std::fs::write(&left_out, lines.flat_map(|line| [line, "\n"]).collect::<String>())
+            .doing("write", &left_out)?;
 
         let mut command = self.library.python(workspace, self.way, self.ranks, &links)?;
         command.arg(workspace.asset("suite.py")).arg(abi_mpi4py::tests(workspace)).arg(&notes).arg(&left_out);
@@ -177,14 +166,15 @@ impl Job<'_> {
                 progress(tests_ended(&files)?);
             }
             let still = since.elapsed();
-            let reason = if still > STANDSTILL || still > SHORT_STANDSTILL && self.is_in_unsteady(&files)? {
-                format!("no rank came further for {} s", still.as_secs())
-            } else if Instant::now() > deadline {
-                format!("the suite took more than {} s", LIMIT.as_secs())
-            } else {
-                std::thread::sleep(PAUSE);
-                continue;
-            };
+            let reason =
+                if still > STANDSTILL || still > SHORT_STANDSTILL && self.is_where_it_may_hang(&files)? {
+                    format!("no rank came further for {} s", still.as_secs())
+                } else if Instant::now() > deadline {
+                    format!("the suite took more than {} s", LIMIT.as_secs())
+                } else {
+                    std::thread::sleep(PAUSE);
+                    continue;
+                };
             break End { verdict: Verdict::Hung, reason };
         };
         if end.verdict == Verdict::Hung {
