@@ -112,6 +112,25 @@ fn through_each_plugin() {
     }
 }
 
+/// Trilinos calls `MPI_Init` and `MPI_Finalize` of Debian's Open MPI itself, past our table: what the table needs to emulate
+/// what that library lacks must be there all the same.
+#[test]
+fn through_the_plugin_trilinos() {
+    let installation = installation();
+    let program = behave(&installation);
+    let mpis = installation.mpis.iter().filter(|mpi| installation.pytrilinos.is_some() && mpi.name == "openmpi4");
+    for mpi in mpis {
+        let plugin = installation.programs.join("libanympi_trilinos.so");
+        assert!(plugin.is_file(), "{} is not built", plugin.display());
+        for ranks in [1, 2, 4] {
+            let arguments = [format!("--mpi={}", plugin.display()), format!("--ranks={ranks}")];
+            let output = launch(mpi, ranks, &program, &arguments);
+            let said = text(&output);
+            assert!(output.status.success() && said.contains(" passed, 0 failed"), "{ranks} ranks:\n{said}");
+        }
+    }
+}
+
 #[test]
 fn the_executable_needs_no_mpi() {
     let program = behave(&installation());

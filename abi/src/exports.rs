@@ -1,12 +1,12 @@
 //! The exported symbols. Each jumps through a slot of its own; until the first call all slots lead to functions that
 //! choose a library, fill the slots from its table, and do what was asked.
 
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use anympi::kinds::*;
-use anympi::{FnTable, mpi_functions};
+use anympi::{FnTable, mpi_functions, sharing};
 
 use crate::choice;
 
@@ -16,14 +16,38 @@ use crate::choice;
 #[allow(non_upper_case_globals, reason = "a symbol of C")]
 static anympi_library: u8 = 1;
 
+static CHOSEN: OnceLock<&'static FnTable> = OnceLock::new();
+
 /// The chosen table, chosen now if it was not before.
 fn chosen() -> &'static FnTable {
-    static CHOSEN: OnceLock<&'static FnTable> = OnceLock::new();
     CHOSEN.get_or_init(|| {
         let table = choice::table();
         SLOTS.fill(table);
         table
     })
+}
+
+/// Takes the table of a program that has opened an MPI itself, instead of choosing one.
+///
+/// # Safety
+/// As [`sharing::UseTable`] says.
+// SAFETY: a name that nobody else uses.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn anympi_use_table(layout: u64, table: *const FnTable) -> c_int {
+    const _: sharing::UseTable = anympi_use_table;
+    if layout != sharing::LAYOUT {
+        return sharing::OTHER_LAYOUT;
+    }
+    // SAFETY: as the caller promises: a table of this layout that lives for ever.
+    let table: &'static FnTable = unsafe { &*table };
+    if table.size != size_of::<FnTable>() {
+        return sharing::OTHER_LAYOUT;
+    }
+    if CHOSEN.set(table).is_err() {
+        return sharing::TOO_LATE;
+    }
+    SLOTS.fill(table);
+    sharing::TAKEN
 }
 
 macro_rules! exports {

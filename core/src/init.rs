@@ -10,7 +10,9 @@ use crate::abi::{
     MPI_COMM_WORLD, MPI_Comm, MPI_MAX_ERROR_STRING, MPI_MAX_LIBRARY_VERSION_STRING, MPI_MAX_PROCESSOR_NAME,
     MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
 };
+use crate::family::{Abi, Bound};
 use crate::image::{Image, Vendor};
+use crate::own;
 use crate::plugins::Hooks;
 use crate::table::FnTable;
 
@@ -209,6 +211,11 @@ pub trait MpiInit: Send + Sync {
     /// What `MPI_Finalize` returned.
     fn finalize(&self) -> Result<(), MpiError>;
 
+    /// Says that somebody else has brought the library up, past [`MpiInit::init`] and [`MpiInit::table`]: what the table does
+    /// besides in `MPI_Init` is done now, if it was not done before. Collective: all processes of the world call it at the
+    /// same point, MPI being up, or none does; without it the table refuses what it would need that for.
+    fn came_up(&self) {}
+
     /// What this MPI asks of the program; most ask nothing.
     fn hooks(&self) -> Option<&dyn Hooks> {
         None
@@ -219,15 +226,24 @@ pub trait MpiInit: Send + Sync {
 pub struct TableLibrary {
     info: LibraryInfo,
     table: &'static FnTable,
+    came_up: fn(),
     ours: AtomicBool,
 }
 
 impl TableLibrary {
-    /// A library that is described by `image` and reached through `table`.
+    /// A library that is described by `image` and reached through `table`, its own functions.
     #[must_use]
     pub fn new(backend: &'static str, image: Image, table: FnTable) -> Self {
         let table: &'static FnTable = Box::leak(Box::new(table));
-        Self { info: LibraryInfo::of(backend, image, table), table, ours: AtomicBool::new(false) }
+        let info = LibraryInfo::of(backend, image, table);
+        Self { info, table, came_up: || {}, ours: AtomicBool::new(false) }
+    }
+
+    /// As [`TableLibrary::new`], where the functions are those of the library opened in the family `A`, translated.
+    #[must_use]
+    pub fn translated<A: Abi>(backend: &'static str, image: Image, bound: &Bound<A>) -> Self {
+        let table = FnTable::translated::<A>(&bound.native);
+        Self { came_up: own::came_up::<A>, ..Self::new(backend, image, table) }
     }
 }
 
@@ -272,6 +288,10 @@ impl MpiInit for TableLibrary {
 
     fn table(&self) -> &'static FnTable {
         self.table
+    }
+
+    fn came_up(&self) {
+        (self.came_up)();
     }
 
     fn finalize(&self) -> Result<(), MpiError> {

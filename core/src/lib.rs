@@ -32,6 +32,7 @@ mod raise;
 mod registry;
 mod search;
 mod selection;
+pub mod sharing;
 mod soname;
 mod support;
 mod table;

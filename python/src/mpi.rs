@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anympi::launch::{Launcher, check_library, check_world};
+use anympi::sharing::share_table;
 use anympi::{
     Candidate, Family, Hooks, LoadedLibrary, MpiInit, ProcessArguments, SearchPaths, Selection, State,
     ThreadLevel, Visibility,
@@ -50,11 +51,16 @@ pub fn start_mpi(py: Python<'_>) -> PyResult<Option<(u32, u32)>> {
     let standard = prepare_standard_abi(py, &candidate)?;
     // Global, so that mpi4py and other extensions bind to this library, whatever else is on their search path. But when
     // they bind to ours in front of it, neither they nor the library itself may find one's symbols in place of the other's.
-    let visibility = if standard { Visibility::Isolated } else { Visibility::Global };
+    let visibility = if standard.is_some() { Visibility::Isolated } else { Visibility::Global };
     let mpi = anympi::registry().open(&candidate, visibility).map_err(refuse)?;
+    if let Some(library) = standard
+        && let Err(reason) = share_table(library, mpi.table())
+    {
+        tracing::warn!("libmpi_abi.so.1 chooses its MPI itself: {reason}");
+    }
     let info = mpi.info();
     check_library(launcher.as_ref(), info).map_err(refuse)?;
-    prepare_mpi4py(py, &*mpi, standard)?;
+    prepare_mpi4py(py, &*mpi, standard.is_some())?;
     let started = py.detach(|| mpi.init(&mut ProcessArguments::of_this_process(), ThreadLevel::Multiple));
     let level = started.map_err(refuse)?;
     let (rank, size) = (mpi.rank().map_err(refuse)?, mpi.size().map_err(refuse)?);
@@ -87,11 +93,11 @@ fn candidate(chosen: &Mpi) -> PyResult<Candidate> {
 
 /// Where the user's mpi4py was built for the standard ABI, let it bind to our `libmpi_abi.so.1` over the chosen library.
 ///
-/// Ours must be the first and global: Open MPI 4 makes itself global in `MPI_Init`, and mpi4py would find it first. Its
-/// table is another than the engine's, over the same loaded library, in which MPI is up once.
-fn prepare_standard_abi(py: Python<'_>, candidate: &Candidate) -> PyResult<bool> {
+/// Ours must be the first and global: Open MPI 4 makes itself global in `MPI_Init`, and mpi4py would find it first. It gets
+/// the engine's table; the variable is for programs that user code starts.
+fn prepare_standard_abi(py: Python<'_>, candidate: &Candidate) -> PyResult<Option<&'static LoadedLibrary>> {
     if !mpi4py::wants_standard_abi(&package_of_mpi4py(py)?, candidate.image.family) {
-        return Ok(false);
+        return Ok(None);
     }
     let module: PathBuf = py.import("anympi_python")?.getattr("__file__")?.extract()?;
     let Some(library) = mpi4py::our_library(&module) else {
@@ -99,11 +105,10 @@ fn prepare_standard_abi(py: Python<'_>, candidate: &Candidate) -> PyResult<bool>
             "mpi4py is built for the standard ABI and cannot be used: there is no libmpi_abi.so.1 beside {}",
             module.display()
         );
-        return Ok(false);
+        return Ok(None);
     };
     py.import("os")?.getattr("environ")?.set_item(ANYMPI, candidate.selection())?;
-    LoadedLibrary::open(&library, Visibility::Global).map_err(refuse)?;
-    Ok(true)
+    LoadedLibrary::open(&library, Visibility::Global).map_err(refuse).map(Some)
 }
 
 /// The directories of the package that `import mpi4py` would find, without importing it.

@@ -12,6 +12,8 @@ pub struct Installation {
     pub python: PathBuf,
     /// The directory of the built programs.
     pub programs: PathBuf,
+    /// What to put on `PYTHONPATH` for PyTrilinos; `None` where Trilinos is not installed.
+    pub pytrilinos: Option<PathBuf>,
     /// The MPIs.
     pub mpis: Vec<Mpi>,
 }

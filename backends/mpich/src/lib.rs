@@ -8,7 +8,7 @@ pub use abi::{Mpich, NativeFile, Status};
 pub use constants::{HANDLES, HANDLES_SINCE_5};
 
 use anympi_core::{
-    Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
+    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
     TableLibrary, Vendor, Visibility, Weights,
 };
 
@@ -58,7 +58,6 @@ impl Backend for MpichBackend {
         let bound = Mpich::slot().fill(Bound::new(native, &predefined, weights));
         let bound =
             bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::Mpich })?;
-        let table = FnTable::translated::<Mpich>(&bound.native);
-        Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
+        Ok(Box::new(TableLibrary::translated(self.name(), image.clone(), bound)))
     }
 }

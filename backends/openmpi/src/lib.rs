@@ -13,7 +13,7 @@ pub use abi::{NativeHandle, OpenMpi, Status};
 pub use constants::HANDLES;
 
 use anympi_core::{
-    Abi, Backend, Bound, Family, FnTable, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
+    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
     TableLibrary, Vendor, Visibility, Weights,
 };
 
@@ -52,8 +52,7 @@ impl Backend for OpenMpiBackend {
             OpenMpi::slot().fill(Bound::new(native, &predefined, Weights { unweighted: 2, empty: 3 }));
         let bound =
             bound.map_err(|_| OpenError::Occupied { path: image.path.clone(), family: Family::OpenMpi })?;
-        let table = FnTable::translated::<OpenMpi>(&bound.native);
-        Ok(Box::new(TableLibrary::new(self.name(), image.clone(), table)))
+        Ok(Box::new(TableLibrary::translated(self.name(), image.clone(), bound)))
     }
 }
 

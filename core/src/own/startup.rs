@@ -3,8 +3,11 @@
 //! Such a library can be initialised once. The first session does that if the program has not, and the program's own
 //! `MPI_Init` then finds it done. It stays up when the last session ends, for another may follow; when the process
 //! exits it is finalized. A program that finalizes while sessions are open gets that when the last of them ends.
+//!
+//! What is emulated on such a library needs a communicator of ours. It is made as soon as the library is up, and goes when
+//! the library is finalized: both also where somebody else does that, past the table.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{outbox, sessions};
@@ -45,21 +48,67 @@ pub(super) fn is_running<A: Abi>() -> bool {
     initialized != 0 && finalized == 0
 }
 
-/// The communicator for messages of ours; null where MPI came up without us.
+/// The communicator for messages of ours; null where nobody told us that MPI is up.
 pub(super) fn private() -> MPI_Comm {
     life().private
 }
 
-/// What is done as soon as the library is up, on all processes.
+/// What is done once as soon as the library is up, on all processes.
 fn begin<A: Abi>(life: &mut Life) {
+    if life.private != MPI_COMM_NULL {
+        return;
+    }
     let table = A::bound().table();
     // SAFETY: MPI is running, and all processes of the world get here.
     unsafe {
         let mut made = MPI_COMM_NULL;
         if (table.MPI_Comm_dup)(MPI_COMM_WORLD, &mut made) == MPI_SUCCESS {
             (table.MPI_Comm_set_errhandler)(made, MPI_ERRORS_RETURN);
-            life.private = made;
+            if end_with_self::<A>() == MPI_SUCCESS {
+                life.private = made;
+            } else {
+                (table.MPI_Comm_free)(&mut made);
+            }
         }
+    }
+}
+
+/// Has the library call [`before_the_end`] when it is finalized, whoever does that: before anything else it deletes the
+/// attributes of `MPI_COMM_SELF`, the last one first (MPI-5.0, section 11.2.4).
+fn end_with_self<A: Abi>() -> c_int {
+    let table = A::bound().table();
+    let delete: unsafe extern "C" fn(MPI_Comm, c_int, *mut c_void, *mut c_void) -> c_int = before_the_end::<A>;
+    let mut keyval = MPI_KEYVAL_INVALID;
+    // SAFETY: MPI is running; the functions are null, which copies nothing, and one of that type.
+    unsafe {
+        let make = table.MPI_Comm_create_keyval;
+        let code = make(core::ptr::null(), delete as *const c_void, &mut keyval, core::ptr::null_mut());
+        if code != MPI_SUCCESS {
+            return code;
+        }
+        let code = (table.MPI_Comm_set_attr)(MPI_COMM_SELF, keyval, core::ptr::null_mut());
+        (table.MPI_Comm_free_keyval)(&mut keyval);
+        code
+    }
+}
+
+/// Waits for what we have sent and frees what we have made. MPI is still up, and every process gets here.
+unsafe extern "C" fn before_the_end<A: Abi>(_: MPI_Comm, _: c_int, _: *mut c_void, _: *mut c_void) -> c_int {
+    while !outbox::sweep::<A>() {
+        std::thread::yield_now();
+    }
+    let mut private = core::mem::replace(&mut life().private, MPI_COMM_NULL);
+    if private == MPI_COMM_NULL {
+        return MPI_SUCCESS;
+    }
+    // SAFETY: MPI is running; nobody else has this communicator.
+    unsafe { (A::bound().table().MPI_Comm_free)(&mut private) }
+}
+
+/// Somebody has brought the library up past the table; all processes of the world get here at the same point.
+pub fn came_up<A: Abi>() {
+    if knows_no_sessions(&A::bound().native) && is_running::<A>() {
+        begin::<A>(&mut life());
     }
 }
 
@@ -102,17 +151,8 @@ extern "C" fn at_exit<A: Abi>() {
 
 /// Finalizes the library.
 fn end<A: Abi>() -> c_int {
-    while !outbox::sweep::<A>() {
-        std::thread::yield_now();
-    }
-    let mut private = core::mem::replace(&mut life().private, MPI_COMM_NULL);
-    // SAFETY: MPI is running.
-    unsafe {
-        if private != MPI_COMM_NULL {
-            (A::bound().table().MPI_Comm_free)(&mut private);
-        }
-        shim::MPI_Finalize::<A>()
-    }
+    // SAFETY: MPI is running, or says itself what is wrong.
+    unsafe { shim::MPI_Finalize::<A>() }
 }
 
 /// What is left to do when the last session has ended.

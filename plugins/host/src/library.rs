@@ -43,6 +43,8 @@ pub struct PluginLibrary {
     /// The same, but bringing MPI up and down is done by the plugin.
     table: FnTable,
     hooks: PluginHooks,
+    /// The library beneath, if there is one.
+    beneath: Option<&'static dyn MpiInit>,
     has_own_functions: bool,
     ours: AtomicBool,
 }
@@ -122,6 +124,7 @@ pub fn open(
         table: functions.clone(),
         functions,
         hooks,
+        beneath,
         has_own_functions,
         ours: AtomicBool::new(false),
         loaded,
@@ -264,6 +267,10 @@ impl PluginLibrary {
         Stage::Asked.enter();
         self.ours.store(true, Ordering::Release);
         self.check_up(granted).map_err(|fault| self.error(fault))?;
+        // The plugin may have called the library itself, past the table that is in front of it here.
+        if let Some(beneath) = self.beneath {
+            beneath.came_up();
+        }
         Ok(granted)
     }
 
