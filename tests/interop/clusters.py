@@ -80,3 +80,33 @@ class Cluster:
         if self.client is not None:
             self.client.close()
         self.home.close()
+
+
+class World:
+    """Engines started by the launcher of one MPI, which end together."""
+
+    def __init__(self, cluster, mpi, count, *arguments, **more):
+        """As `Cluster.start_world`, in a cluster that has no other engines."""
+        self.cluster = cluster
+        self.count = count
+        self.launcher = cluster.start_world(mpi, count, *arguments, **more)
+
+    def connect(self):
+        """Wait until all are there; returns the client."""
+        return self.cluster.connect(self.count)
+
+    @property
+    def client(self):
+        """The stock client."""
+        return self.cluster.client
+
+    def end(self):
+        """As MPI wants it: all engines shut down together, through MPI_Finalize, and the launcher is content. What they said."""
+        if self.launcher.status is None:
+            self.client[:].shutdown(block=False)
+        self.launcher.wait()
+        if self.launcher in self.cluster.engines:
+            self.cluster.engines.remove(self.launcher)
+        until(lambda: not self.client.ids, "the controller forgets the engines")
+        assert self.launcher.status == 0, self.launcher.text
+        return self.launcher.text

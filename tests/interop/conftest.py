@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import installed
-from clusters import Cluster
+from clusters import Cluster, World
 from processes import Home
 
 # Background jobs of scripts run with SIGINT ignored, and what they start inherits that. Programs under test must be
@@ -39,6 +39,30 @@ def module_home(tmp_path_factory):
 def mpi(request):
     """Each MPI under test."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory):
+    """A cluster with one controller of ours that runs before any engine starts, for all engines of one file in turn."""
+    cluster = Cluster(Home(tmp_path_factory.mktemp("controller") / "home"))
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def start(controller):
+    """Starts a world for one test, which ends with it: the arguments of `World` without the cluster."""
+    worlds = []
+
+    def start_world(mpi, count, *arguments, **more):
+        world = World(controller, mpi, count, *arguments, **more)
+        worlds.append(world)
+        world.connect()
+        return world
+
+    yield start_world
+    for world in worlds:
+        world.end()
 
 
 def start_pair(controller, engines, tmp_path_factory):

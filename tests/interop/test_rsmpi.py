@@ -3,12 +3,9 @@
 import subprocess
 
 import pytest
-from ipyparallel import interactive
 
 import installed
-from clusters import Cluster
-from processes import Home, until
-from test_world import PSUM, world
+from main_job import are_one_world, do_the_main_job, has_loaded
 
 PLUGIN = installed.PROGRAMS / "libanympi_rsmpi.so"
 #: Each MPI by name; and the choice left to the launcher.
@@ -19,43 +16,13 @@ ENGINES = 4
 pytestmark = pytest.mark.parametrize("plugin", [PLUGIN] if PLUGIN.exists() else [], ids=lambda plugin: plugin.stem)
 
 
-@pytest.fixture(scope="module")
-def controller(tmp_path_factory):
-    """One controller for the engines of every MPI in turn."""
-    cluster = Cluster(Home(tmp_path_factory.mktemp("rsmpi") / "home"))
-    yield cluster
-    cluster.close()
-
-
-@interactive
-def plugins():
-    """The plugins in an engine's memory."""
-    with open("/proc/self/maps") as maps:
-        return sorted({line.split(maxsplit=5)[5].strip() for line in maps if "/libanympi_rsmpi" in line})
-
-
 @pytest.mark.parametrize("mpi, selection", SELECTIONS, ids=[f"{mpi.name}-{'named' if ':' in text else 'auto'}" for mpi, text in SELECTIONS])
-def test_one_file_works_on_every_mpi(controller, plugin, mpi, selection):
-    launcher = controller.start_world(mpi, ENGINES, selection=selection)
-    client = controller.connect(ENGINES)
-    view = client[:]
-    assert client.ids == list(range(ENGINES))
-    assert view.apply_sync(plugins) == [[str(plugin)]] * ENGINES
-    worlds = view.apply_sync(world)
-    assert [(seen["rank"], seen["size"]) for seen in worlds] == [(rank, ENGINES) for rank in range(ENGINES)]
-    for seen in worlds:
-        # mpi4py, which speaks that library's own ABI, is bound to it and not to the plugin.
-        assert seen["version"].startswith(mpi.announces)
-        assert str(mpi.library.resolve()) in seen["libraries"]
-        assert seen["thread_level"] == seen["multiple"]
-    view.run(str(PSUM), block=True)
-    view.scatter("a", [float(number) for number in range(16)], block=True)
-    view.execute("totalsum = psum(a)", block=True)
-    assert view["totalsum"] == [120.0] * ENGINES
-    view.shutdown(block=False)
-    assert launcher.wait() == 0, launcher.text
-    controller.engines.remove(launcher)
-    until(lambda: not client.ids, "the controller forgets the engines")
+def test_one_file_works_on_every_mpi(start, plugin, mpi, selection):
+    """mpi4py, which speaks that library's own ABI, is bound to the library and not to the plugin."""
+    client = start(mpi, ENGINES, selection=selection).client
+    assert client[:].apply_sync(has_loaded, str(plugin)) == [True] * ENGINES
+    are_one_world(client, mpi, ENGINES)
+    do_the_main_job(client, ENGINES)
 
 
 def test_the_file_needs_no_mpi_and_offers_none(plugin):

@@ -10,8 +10,7 @@ from ipyparallel import interactive
 
 import installed
 from clusters import Cluster
-from processes import Home, until
-from test_world import PSUM, world
+from main_job import are_one_world, do_the_main_job
 
 #: One world of Debian's Open MPI where set-up could install Trilinos, else none.
 WORLDS = [installed.BY_NAME["openmpi4"]] if installed.PYTRILINOS else []
@@ -19,33 +18,6 @@ ENGINES = 4
 LAPLACE = installed.PROGRAMS / "liblaplace.so"
 
 pytestmark = pytest.mark.parametrize("mpi", WORLDS, ids=lambda mpi: mpi.name)
-
-
-@pytest.fixture(scope="module")
-def controller(tmp_path_factory):
-    """One controller for the engines of all tests, in turn."""
-    cluster = Cluster(Home(tmp_path_factory.mktemp("trilinos") / "home"))
-    yield cluster
-    cluster.close()
-
-
-@pytest.fixture
-def start(controller):
-    """Starts engines with a value of --mpi; at the end they shut down, and their launcher must be content with that."""
-    started = []
-
-    def start_world(mpi, selection, *arguments, **environment):
-        started.append(controller.start_world(mpi, ENGINES, *arguments, selection=selection, **environment))
-        return controller.connect(ENGINES)
-
-    yield start_world
-    for launcher in started:
-        if launcher.status is None:
-            controller.client[:].shutdown(block=False)
-        launcher.wait()
-        controller.engines.remove(launcher)
-        until(lambda: not controller.client.ids, "the controller forgets the engines")
-        assert launcher.status == 0, launcher.text
 
 
 @interactive
@@ -69,26 +41,11 @@ def solve(library, points):
     return first.value, part[:length] if length >= 0 else None
 
 
-def is_one_world(client, mpi):
-    """Assert that the engines are the ranks of one world of `mpi` and nothing else, and do the main job."""
-    assert client.ids == list(range(ENGINES))
-    worlds = client[:].apply_sync(world)
-    assert [(seen["rank"], seen["size"]) for seen in worlds] == [(rank, ENGINES) for rank in range(ENGINES)]
-    for seen in worlds:
-        assert seen["version"].startswith(mpi.announces)
-        assert seen["thread_level"] == seen["multiple"]
-        assert {file.rsplit("/", 1)[0] for file in seen["libraries"] if "/libmpi" in file} == {str(mpi.library.resolve().parent)}
-    view = client[:]
-    view.run(str(PSUM), block=True)
-    view.scatter("a", [float(number) for number in range(16)], block=True)
-    view.execute("totalsum = psum(a)", block=True)
-    assert view["totalsum"] == [120.0] * ENGINES
-
-
 def test_linear_algebra_from_the_notebook(mpi, start):
     """A world that Teuchos brought up: the psum answer, an Epetra norm, a solve by conjugate gradients; the log names Trilinos."""
-    client = start(mpi, "trilinos")
-    is_one_world(client, mpi)
+    client = start(mpi, ENGINES, selection="trilinos").client
+    are_one_world(client, mpi, ENGINES)
+    do_the_main_job(client, ENGINES)
 
     points = 100
     exact = math.sqrt(points * (points + 1) * (2 * points + 1) / 6)
@@ -101,10 +58,9 @@ def test_linear_algebra_from_the_notebook(mpi, start):
     assert solution == pytest.approx([(row + 1) * (points - row) / 2 for row in range(points)], rel=1e-9)
 
 
-def test_what_stands_on_mpi_goes_before_it(mpi, controller, start):
+def test_what_stands_on_mpi_goes_before_it(mpi, start):
     """Tpetra, left running by the user with Kokkos below it, is finalized before MPI, and the launcher sees a clean end."""
-    client = start(mpi, "trilinos", "--debug")
-    launcher = controller.engines[-1]
+    world = start(mpi, ENGINES, "--debug", selection="trilinos")
 
     @interactive
     def leave_it_running(library):
@@ -112,16 +68,16 @@ def test_what_stands_on_mpi_goes_before_it(mpi, controller, start):
 
         return ctypes.CDLL(library).laplace_leave_kokkos_running()
 
-    assert client[:].apply_sync(leave_it_running, str(LAPLACE)) == [1] * ENGINES
-    client[:].shutdown(block=False)
-    assert launcher.wait() == 0, launcher.text
-    assert launcher.text.count("Tpetra was left initialised; finalized") == ENGINES, launcher.text
+    assert world.client[:].apply_sync(leave_it_running, str(LAPLACE)) == [1] * ENGINES
+    said = world.end()
+    assert said.count("Tpetra was left initialised; finalized") == ENGINES, said
 
 
 def test_pytrilinos_is_in_the_namespace(mpi, start):
     """IPython's own word for it: PyTrilinos is imported, and its communicator is the world of the engines."""
-    client = start(mpi, "pytrilinos", PYTHONPATH=installed.PYTRILINOS)
-    is_one_world(client, mpi)
+    client = start(mpi, ENGINES, selection="pytrilinos", PYTHONPATH=installed.PYTRILINOS).client
+    are_one_world(client, mpi, ENGINES)
+    do_the_main_job(client, ENGINES)
     view = client[:]
     view.execute(
         """
