@@ -118,7 +118,8 @@ fn through_each_plugin() {
 fn through_the_plugin_trilinos() {
     let installation = installation();
     let program = behave(&installation);
-    let mpis = installation.mpis.iter().filter(|mpi| installation.pytrilinos.is_some() && mpi.name == "openmpi4");
+    let mpis =
+        installation.mpis.iter().filter(|mpi| installation.pytrilinos.is_some() && mpi.name == "openmpi4");
     for mpi in mpis {
         let plugin = installation.programs.join("libanympi_trilinos.so");
         assert!(plugin.is_file(), "{} is not built", plugin.display());

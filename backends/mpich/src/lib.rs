@@ -8,8 +8,8 @@ pub use abi::{Mpich, NativeFile, Status};
 pub use constants::{HANDLES, HANDLES_SINCE_5};
 
 use anympi_core::{
-    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
-    TableLibrary, Vendor, Visibility, Weights,
+    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError, TableLibrary, Vendor,
+    Visibility, Weights,
 };
 
 /// The backend `mpich`, which also answers to `intel`.

@@ -13,8 +13,8 @@ pub use abi::{NativeHandle, OpenMpi, Status};
 pub use constants::HANDLES;
 
 use anympi_core::{
-    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError,
-    TableLibrary, Vendor, Visibility, Weights,
+    Abi, Backend, Bound, Family, Image, LoadedLibrary, MpiInit, NativeTable, OpenError, TableLibrary, Vendor,
+    Visibility, Weights,
 };
 
 /// The backend `openmpi`.

@@ -4,7 +4,6 @@
 //! loaded and no other MPI in the process takes their place; nor do they take the place of an MPI for anybody else.
 
 use std::arch::global_asm;
-use std::ffi::{CStr, c_void};
 
 use anympi_core::kinds::{Kind, Return, *};
 use anympi_core::{FnTable, Slot, mpi_functions};
@@ -12,15 +11,10 @@ use anympi_core::{FnTable, Slot, mpi_functions};
 /// The table of the wrapped MPI; filled before the first call.
 static TABLE: Slot<FnTable> = Slot::empty();
 
-/// Fills the table, once; `lookup` gives the function of a name in the standard ABI, or null.
-///
-/// # Safety
-/// What `lookup` gives has the C signature of that name in the standard ABI and lives as long as the process.
-pub unsafe fn connect(lookup: &mut dyn FnMut(&CStr) -> *const c_void) {
-    // SAFETY: as the caller promises.
-    let table = unsafe { FnTable::direct(&mut |name| lookup(name)) };
+/// Fills the table, once, with the functions of the wrapped MPI.
+pub fn connect(functions: &FnTable) {
     // A second call changes nothing.
-    drop(TABLE.fill(table));
+    drop(TABLE.fill(functions.clone()));
 }
 
 macro_rules! symbols {

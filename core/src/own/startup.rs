@@ -77,7 +77,8 @@ fn begin<A: Abi>(life: &mut Life) {
 /// attributes of `MPI_COMM_SELF`, the last one first (MPI-5.0, section 11.2.4).
 fn end_with_self<A: Abi>() -> c_int {
     let table = A::bound().table();
-    let delete: unsafe extern "C" fn(MPI_Comm, c_int, *mut c_void, *mut c_void) -> c_int = before_the_end::<A>;
+    let delete: unsafe extern "C" fn(MPI_Comm, c_int, *mut c_void, *mut c_void) -> c_int =
+        before_the_end::<A>;
     let mut keyval = MPI_KEYVAL_INVALID;
     // SAFETY: MPI is running; the functions are null, which copies nothing, and one of that type.
     unsafe {

@@ -1,12 +1,14 @@
 //! The C side of a plugin: every function catches panics and turns results into codes and texts.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::CString;
 use std::sync::OnceLock;
 
 use anympi_plugin_api::*;
 
-use crate::{Arguments, Error, Offer, Plugin, Request, trace};
+use anympi_core::ThreadLevel;
+
+use crate::{Arguments, Error, Offer, Plugin, Request, Wrapped, panics, parts, trace};
 
 /// A plugin with its texts.
 pub struct Exported {
@@ -75,14 +77,14 @@ pub unsafe fn entry(
 pub fn log(level: i32, message: &str) {
     let Some(&host) = HOST.get() else { return };
     let host = core::ptr::with_exposed_provenance::<anympi_host>(host);
-    let text = message.replace('\0', " ") + "\0";
+    let text = c_text(message);
     // SAFETY: the host lives as long as the process, and its part is what the interface says.
     unsafe {
         if let Some(extension) = (*host).extension
             && let Some(log) = extension(host, ANYMPI_HOST_LOG.as_ptr()).cast::<anympi_log>().as_ref()
             && let Some(write) = log.write
         {
-            write(host, level, text.as_ptr().cast());
+            write(host, level, text.as_ptr());
         }
     }
 }
@@ -98,7 +100,24 @@ fn copy(text: &str, buffer: &mut [c_char]) {
     }
 }
 
-fn report(error: *mut anympi_error, result: Result<(), Error>) -> i32 {
+/// A C string of a text, with spaces for what would end it.
+pub(crate) fn c_text(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}
+
+/// A text of the host's; empty where there is none.
+///
+/// # Safety
+/// Null or a C string that lives long enough.
+pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> &'a str {
+    if pointer.is_null() {
+        return "";
+    }
+    // SAFETY: as the caller promises.
+    unsafe { CStr::from_ptr(pointer) }.to_str().unwrap_or_default()
+}
+
+pub(crate) fn report(error: *mut anympi_error, result: Result<(), Error>) -> i32 {
     let Err(failure) = result else { return ANYMPI_OK };
     // SAFETY: the host's structure, or null.
     if let Some(error) = unsafe { error.as_mut() } {
@@ -109,25 +128,20 @@ fn report(error: *mut anympi_error, result: Result<(), Error>) -> i32 {
 }
 
 /// Runs a function of the plugin; a panic is a failure.
-fn caught<T>(work: impl FnOnce(&'static dyn Plugin) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn caught<T>(work: impl FnOnce(&'static dyn Plugin) -> Result<T, Error>) -> Result<T, Error> {
     let Some(plugin) = plugin() else { return Err(Error::failed("the entry was not called")) };
-    catch_unwind(AssertUnwindSafe(|| work(plugin))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::failed(format_args!("it panicked: {}", text.unwrap_or_else(|| "no message".to_owned()))))
-    })
+    panics::caught(|| work(plugin)).unwrap_or_else(|panic| Err(Error::failed(panic)))
 }
 
 /// # Safety
-/// A request of the host.
-unsafe fn request<'a>(request: *const anympi_request) -> Request<'a> {
-    // SAFETY: the host's structures and texts, which outlive the call.
+/// A request of the host, of which nothing but what is wrapped outlives the call.
+pub(crate) unsafe fn request<'a>(request: *const anympi_request) -> Request<'a> {
+    // SAFETY: the host's structures and texts; what is wrapped lives as long as the process.
     unsafe {
-        let text = |pointer: *const c_char| {
-            if pointer.is_null() { "" } else { CStr::from_ptr(pointer).to_str().unwrap_or_default() }
-        };
-        let wrapped = (*request).wrapped.as_ref().map(|wrapped| text(wrapped.selection));
-        Request { argument: text((*request).argument), wrapped }
+        Request {
+            argument: text((*request).argument),
+            wrapped: (*request).wrapped.as_ref().map(Wrapped::new),
+        }
     }
 }
 
@@ -153,11 +167,8 @@ unsafe extern "C" fn probe(
 }
 
 unsafe extern "C" fn open(asked: *const anympi_request, error: *mut anympi_error) -> i32 {
-    // SAFETY: the host's arguments; what is wrapped lives for ever.
-    let (wrapped, asked) = unsafe { ((*asked).wrapped.as_ref(), request(asked)) };
-    if let Some(wrapped) = wrapped {
-        trace::remember(wrapped);
-    }
+    // SAFETY: the host's arguments.
+    let asked = unsafe { request(asked) };
     report(error, caught(|plugin| plugin.open(&asked)))
 }
 
@@ -176,11 +187,12 @@ unsafe extern "C" fn bring_up(
     granted: *mut i32,
     error: *mut anympi_error,
 ) -> i32 {
+    let wanted = ThreadLevel::from_value(wanted);
     let result = caught(|plugin| plugin.bring_up(Arguments { count, values }, wanted));
     let result = result.map(|level| {
         // SAFETY: the host's variable.
         if let Some(granted) = unsafe { granted.as_mut() } {
-            *granted = level;
+            *granted = level.value();
         }
     });
     report(error, result)
@@ -188,28 +200,6 @@ unsafe extern "C" fn bring_up(
 
 unsafe extern "C" fn take_down(error: *mut anympi_error) -> i32 {
     report(error, caught(|plugin| plugin.take_down()))
-}
-
-unsafe extern "C" fn before_shutdown() {
-    if let Err(failure) = caught(|plugin| {
-        plugin.before_shutdown();
-        Ok(())
-    }) {
-        log(ANYMPI_LOG_ERROR, &failure.message);
-    }
-}
-
-unsafe extern "C" fn after_shutdown() {
-    if let Err(failure) = caught(|plugin| {
-        plugin.after_shutdown();
-        Ok(())
-    }) {
-        log(ANYMPI_LOG_ERROR, &failure.message);
-    }
-}
-
-unsafe extern "C" fn python_code() -> *const c_char {
-    caught(|plugin| Ok(plugin.python_code())).ok().flatten().map_or(core::ptr::null(), CStr::as_ptr)
 }
 
 static BACKEND: anympi_backend = anympi_backend {
@@ -225,16 +215,6 @@ static BACKEND: anympi_backend = anympi_backend {
 static BACKEND_THAT_BRINGS_UP: anympi_backend =
     anympi_backend { bring_up: Some(bring_up), take_down: Some(take_down), ..BACKEND };
 
-static SHUTDOWN: anympi_shutdown = anympi_shutdown {
-    size: size_field::<anympi_shutdown>(),
-    reserved: 0,
-    before: Some(before_shutdown),
-    after: Some(after_shutdown),
-};
-
-static PYTHON: anympi_python =
-    anympi_python { size: size_field::<anympi_python>(), reserved: 0, code: Some(python_code) };
-
 unsafe extern "C" fn extension(id: *const c_char) -> *const c_void {
     // SAFETY: a C string of the host.
     let id = unsafe { CStr::from_ptr(id) };
@@ -242,11 +222,5 @@ unsafe extern "C" fn extension(id: *const c_char) -> *const c_void {
         let brings_up = caught(|plugin| Ok(plugin.brings_up())).unwrap_or(false);
         return core::ptr::from_ref(if brings_up { &BACKEND_THAT_BRINGS_UP } else { &BACKEND }).cast();
     }
-    if id == ANYMPI_PLUGIN_SHUTDOWN {
-        return (&raw const SHUTDOWN).cast();
-    }
-    if id == ANYMPI_PLUGIN_PYTHON {
-        return (&raw const PYTHON).cast();
-    }
-    core::ptr::null()
+    parts::part(id)
 }

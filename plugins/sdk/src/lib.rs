@@ -16,16 +16,92 @@
 //! ```
 //!
 //! Build it as a `cdylib`. A panic in any of the functions becomes an error at the host.
+//!
+//! A plugin may do more: bring MPI up in its own way, hook or own the engine's main loop, help the launcher.
+//!
+//! ```
+//! use std::sync::OnceLock;
+//! use std::time::Duration;
+//!
+//! use anympi_plugin_sdk::{
+//!     Arguments, Error, Launch, MainLoop, Offer, Plugin, Request, ThreadLevel, Wrapped, plugin,
+//! };
+//!
+//! struct Site {
+//!     mpi: OnceLock<Wrapped>,
+//! }
+//!
+//! impl Site {
+//!     fn mpi(&self) -> Result<&Wrapped, Error> {
+//!         self.mpi.get().ok_or_else(|| Error::failed("there is no MPI to wrap"))
+//!     }
+//! }
+//!
+//! impl Plugin for Site {
+//!     fn probe(&self, _: &Request<'_>) -> Result<Offer, Error> {
+//!         Ok(Offer::wraps())
+//!     }
+//!
+//!     fn open(&self, request: &Request<'_>) -> Result<(), Error> {
+//!         request.wrapped.map(|mpi| self.mpi.set(mpi));
+//!         self.mpi().map(|_| ())
+//!     }
+//!
+//!     fn brings_up(&self) -> bool {
+//!         true
+//!     }
+//!
+//!     fn bring_up(&self, arguments: Arguments, wanted: ThreadLevel) -> Result<ThreadLevel, Error> {
+//!         // Here a site does what its MPI needs.
+//!         self.mpi()?.bring_up(arguments, wanted)
+//!     }
+//!
+//!     fn take_down(&self) -> Result<(), Error> {
+//!         self.mpi()?.take_down()
+//!     }
+//!
+//!     fn owns_loop(&self) -> bool {
+//!         true
+//!     }
+//!
+//!     fn run(&self, main_loop: &MainLoop<'_>) -> Result<(), Error> {
+//!         while main_loop.step(Duration::from_millis(10)) {
+//!             // And what its MPI needs again and again.
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     fn prepare(&self, _: &Request<'_>, launch: &Launch<'_>) -> Result<(), Error> {
+//!         if launch.kind() == "openmpi" {
+//!             launch.word("--bind-to");
+//!             launch.word("none");
+//!         }
+//!         launch.variable("SITE_RANKS", &launch.ranks().to_string());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! static SITE: Site = Site { mpi: OnceLock::new() };
+//!
+//! plugin!(SITE, name: "site", release: "1.0.0", description: "the MPI of our site");
+//! # fn main() {}
+//! ```
 
 mod entry;
+mod panics;
+mod parts;
 mod trace;
+mod wrapped;
 
 use core::ffi::{CStr, c_char, c_int};
 use std::fmt;
 use std::time::Duration;
 
+pub use anympi_core::{FnTable, ThreadLevel};
 pub use anympi_plugin_api as api;
 pub use entry::{Exported, entry, log};
+pub use parts::{Launch, MainLoop};
+pub use wrapped::Wrapped;
 
 /// Why something failed: one of the header's codes and a sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +118,11 @@ impl Error {
         Self { code: api::ANYMPI_ERROR_FAILED, message: message.to_string() }
     }
 
+    /// A function of MPI failed.
+    pub fn mpi(message: impl fmt::Display) -> Self {
+        Self { code: api::ANYMPI_ERROR_MPI, message: message.to_string() }
+    }
+
     /// What the plugin needs is not on this machine.
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self { code: api::ANYMPI_ERROR_UNAVAILABLE, message: message.to_string() }
@@ -53,8 +134,8 @@ impl Error {
 pub struct Request<'a> {
     /// The text after the colon in `--mpi=NAME:TEXT`.
     pub argument: &'a str,
-    /// The value of `--mpi` that means exactly the MPI that is wrapped; `None` in [`Plugin::probe`].
-    pub wrapped: Option<&'a str>,
+    /// The MPI that is wrapped; `None` in [`Plugin::probe`] and [`Plugin::prepare`], and where nothing is wrapped.
+    pub wrapped: Option<Wrapped>,
 }
 
 /// What a plugin can bring.
@@ -98,10 +179,17 @@ impl Offer {
 
 /// `argc` and `argv` of the process, for those who hand them to a library.
 pub struct Arguments {
-    /// `&argc`
-    pub count: *mut c_int,
-    /// `&argv`
-    pub values: *mut *mut *mut c_char,
+    count: *mut c_int,
+    values: *mut *mut *mut c_char,
+}
+
+impl Arguments {
+    /// `&argc` and `&argv`, as `MPI_Init` takes them. They live as long as the process and may be changed as `MPI_Init` may
+    /// change them.
+    #[must_use]
+    pub fn as_raw(&self) -> (*mut c_int, *mut *mut *mut c_char) {
+        (self.count, self.values)
+    }
 }
 
 /// A plugin. Which thread calls what stands in `anympi_plugin.h`.
@@ -131,7 +219,7 @@ pub trait Plugin: Sync {
     ///
     /// # Errors
     /// Why it did not come up.
-    fn bring_up(&self, arguments: Arguments, wanted: i32) -> Result<i32, Error> {
+    fn bring_up(&self, arguments: Arguments, wanted: ThreadLevel) -> Result<ThreadLevel, Error> {
         let _ = (arguments, wanted);
         Err(Error::failed("this plugin does not bring MPI up itself"))
     }
@@ -155,6 +243,38 @@ pub trait Plugin: Sync {
         let _ = (function, code, took);
     }
 
+    /// How often [`Plugin::poll`] wants to be called while the engine waits for work, 100 microseconds at least; `None`:
+    /// never. Asked once.
+    fn poll_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Makes progress and returns soon; MPI is up. On the main thread. After a panic it is not called any more.
+    fn poll(&self) {}
+
+    /// Whether [`Plugin::run`] must be the engine's main loop.
+    fn owns_loop(&self) -> bool {
+        false
+    }
+
+    /// The engine's main loop: calls [`MainLoop::step`] until that returns false. On the main thread; MPI is up.
+    ///
+    /// # Errors
+    /// Why it ends before; the engine then ends too.
+    fn run(&self, main_loop: &MainLoop<'_>) -> Result<(), Error> {
+        while main_loop.step(Duration::MAX) {}
+        Ok(())
+    }
+
+    /// A launcher is about to start ranks, and may be given words and variables. MPI may not be called.
+    ///
+    /// # Errors
+    /// Why they cannot be started so.
+    fn prepare(&self, request: &Request<'_>, launch: &Launch<'_>) -> Result<(), Error> {
+        let _ = (request, launch);
+        Ok(())
+    }
+
     /// The end is near; MPI is up, unless the program took it down.
     fn before_shutdown(&self) {}
 
@@ -167,10 +287,11 @@ pub trait Plugin: Sync {
     }
 }
 
-/// Exports a plugin: `plugin!(VALUE, name: "...", release: "...", description: "...");`
+/// Exports a plugin: `plugin!(VALUE, name: "...", release: "...", description: "...");` The texts are literals, or macros that
+/// give some, as `env!("CARGO_PKG_VERSION")`.
 #[macro_export]
 macro_rules! plugin {
-    ($plugin:expr, name: $name:literal, release: $release:literal, description: $description:literal $(,)?) => {
+    ($plugin:expr, name: $name:expr, release: $release:expr, description: $description:expr $(,)?) => {
         /// The one exported function.
         ///
         /// # Safety
