@@ -193,14 +193,9 @@ fn files_that_are_no_plugins_are_not_loaded() {
 }
 
 #[test]
-fn exceptions_and_panics_end_the_trial_only() {
+fn a_panic_ends_the_trial_only() {
     let directory = directory();
     let path = |name: &str| directory.path().join(name);
-    let source = path("throws.cpp");
-    let text = "#include \"anympi_plugin.h\"\n#include <stdexcept>\nextern \"C\" const anympi_plugin *anympi_plugin_entry(const anympi_host *, uint32_t *, anympi_error *) { throw std::runtime_error(\"thrown on purpose\"); }\n";
-    fs::write(&source, text).unwrap();
-    compile("c++", &["-std=c++17"], &source, &path("throws.so"));
-    expect(directory.path(), &["plugin", "check", "./throws.so"], 32, "an exception left the function");
     let source = path("panics.rs");
     fs::write(
         &source,
@@ -217,6 +212,40 @@ fn exceptions_and_panics_end_the_trial_only() {
     let output = anympi(directory.path(), &["plugin", "check", "./panics.so"]);
     assert_eq!(output.status.code(), Some(32), "{}", said(&output));
     assert!(said(&output).contains("on purpose"), "{}", said(&output));
+}
+
+/// Where a plugin in C++ throws: the exit code of the check, the rule, the function.
+const THROWS: &[(&str, i32, u32, &str)] = &[
+    ("ENTRY", 40, 5, "anympi_plugin_entry"),
+    ("EXTENSION", 40, 12, "extension"),
+    ("PROBE", 40, 14, "probe"),
+    ("SYMBOL", 40, 21, "symbol"),
+    ("OPEN", 1, 30, "open"),
+    ("BRING_UP", 1, 30, "bring_up"),
+    ("TAKE_DOWN", 1, 35, "take_down"),
+];
+
+#[test]
+fn exceptions_end_nothing() {
+    let directory = directory();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plugins/throws.cpp");
+    for (place, code, rule, function) in THROWS {
+        let plugin = format!("throws_{place}.so");
+        let options = ["-std=c++17", "-Wall", "-Wextra", &format!("-DTHROWS_IN={place}")];
+        compile("c++", &options, &source, &directory.path().join(&plugin));
+        let plugin = format!("./{plugin}:{}", mpich().library.display());
+        let words = format!("let an exception out of {function}, which no function may");
+        expect(directory.path(), &["plugin", "check", &plugin, "--ranks=1"], *code, &words);
+        let output = anympi(directory.path(), &["plugin", "check", &plugin, "--ranks=1"]);
+        let text = said(&output);
+        assert!(text.contains(&format!("{rule:>3}  BROKEN")), "{place}:\n{text}");
+        // Nobody ended the process, and nobody said so.
+        assert!(
+            !text.contains("terminate called") && !text.contains("fatal runtime error"),
+            "{place}:\n{text}"
+        );
+        assert!(!text.contains("brought this process down"), "{place}:\n{text}");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ mod table;
 pub use family::{Abi, Bound, Enumerations, Pairs, Slot, Weights};
 pub use image::{Family, Image, InspectError, Vendor, inspect, map_file, needed};
 pub use init::{LibraryInfo, MpiError, MpiInit, ProcessArguments, State, TableLibrary, ThreadLevel, check};
-pub use loader::{LoadedLibrary, Visibility};
+pub use loader::{LoadedLibrary, Visibility, pause_loading};
 pub use own::{answer_integers, tell_name};
 pub use plugins::{Circumstances, Hooks, PluginFile, Plugins};
 pub use registry::{Backend, Candidate, OpenError, Probe, Registry, SelectionError, Tried};

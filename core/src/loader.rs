@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_void};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 
@@ -15,6 +16,14 @@ pub enum Visibility {
     /// As `Local`, and the library resolves its own symbols first: for a host that itself exports `MPI_` symbols, which
     /// the library's inner calls must not reach.
     Isolated,
+}
+
+/// While it is held, no thread is loading a library by [`LoadedLibrary::open`].
+///
+/// For those who fork: a child in whose memory the dynamic linker was interrupted can load nothing.
+pub fn pause_loading() -> MutexGuard<'static, ()> {
+    static LOADING: Mutex<()> = Mutex::new(());
+    LOADING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A library that stays loaded until the process ends: neither MPI nor its plugins survive being unloaded.
@@ -34,8 +43,10 @@ impl LoadedLibrary {
             Visibility::Global => RTLD_GLOBAL,
             Visibility::Isolated => RTLD_LOCAL | libc::RTLD_DEEPBIND,
         };
+        let alone = pause_loading();
         // SAFETY: the file was inspected and is an MPI library; its initialisers are trusted as the user trusts it.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | scope) };
+        drop(alone);
         let library = library.map_err(|error| {
             let source = std::error::Error::source(&error);
             source.map_or_else(|| error.to_string(), ToString::to_string)

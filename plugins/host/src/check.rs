@@ -81,16 +81,17 @@ pub fn rule_of(fault: &Fault) -> u32 {
         Fault::Pointer { what, .. } if what.starts_with("its MPI_") => 21,
         Fault::Truncated { .. } | Fault::Pointer { .. } | Fault::Lacks(_) => 8,
         Fault::CalledMpi(_) => 16,
-        Fault::Crashed { doing, .. } | Fault::Exited { doing, .. } | Fault::TimeOut { doing, .. } => {
-            match &**doing {
-                "its initialisers" => 4,
-                "anympi_plugin_entry" => 5,
-                "extension" => 12,
-                "prepare" => 22,
-                "symbol" => 21,
-                _ => 14,
-            }
-        }
+        Fault::Crashed { doing, .. }
+        | Fault::Exited { doing, .. }
+        | Fault::TimeOut { doing, .. }
+        | Fault::Threw { doing } => match &**doing {
+            "its initialisers" => 4,
+            "anympi_plugin_entry" => 5,
+            "extension" => 12,
+            "prepare" => 22,
+            "symbol" => 21,
+            _ => 14,
+        },
         Fault::Failed { doing, .. } if doing == "anympi_plugin_entry" => 5,
         Fault::Failed { doing, .. } if doing == "prepare" => 22,
         Fault::NotSo { said } if said == "up" => 30,
@@ -125,7 +126,7 @@ pub fn check(path: &Path, argument: &str) -> Result<Vec<Verdict>, (Vec<Verdict>,
     }
     passed(&mut verdicts, 3..=3);
     let limit = variables::timeout();
-    let entry = isolated(limit, || Loaded::load(path, Visibility::Local).map(|loaded| entry_rules(&loaded)));
+    let entry = isolated(limit, || entry_rules(&Loaded::load(path, Visibility::Local)?));
     let mut noise = String::new();
     match entry.and_then(|tried| {
         noise.push_str(&tried.stdout);
@@ -168,13 +169,13 @@ pub fn verdict(rule: u32, broken: Option<String>) -> Verdict {
 }
 
 /// What the entry does when it is asked in other ways, and what parts there are.
-fn entry_rules(loaded: &Loaded) -> Vec<Verdict> {
+fn entry_rules(loaded: &Loaded) -> Result<Vec<Verdict>, Fault> {
     let mut verdicts = Vec::new();
-    let (again, version, _) = loaded.enter_as(ANYMPI_PLUGIN_ABI);
+    let (again, version, _) = loaded.enter_as(ANYMPI_PLUGIN_ABI)?;
     let broken = (again != loaded.address() || version != ANYMPI_PLUGIN_ABI)
         .then(|| format!("first {:#x}, then {again:#x}", loaded.address()));
     verdicts.push(verdict(9, broken));
-    let (newer, version, _) = loaded.enter_as(NEWER);
+    let (newer, version, _) = loaded.enter_as(NEWER)?;
     let broken = if newer == 0 {
         Some(format!("it refuses a host of version {NEWER}, which speaks the older versions too"))
     } else {
@@ -182,7 +183,7 @@ fn entry_rules(loaded: &Loaded) -> Vec<Verdict> {
     };
     let broken = broken.or_else(|| (version == NEWER).then(|| "it left the version as it was".to_owned()));
     verdicts.push(verdict(10, broken));
-    let (older, version, error) = loaded.enter_as(0);
+    let (older, version, error) = loaded.enter_as(0)?;
     let broken = if older != 0 {
         Some("it accepts a host of version 0, which there is not".to_owned())
     } else if error.code != ANYMPI_ERROR_VERSION {
@@ -200,7 +201,7 @@ fn entry_rules(loaded: &Loaded) -> Vec<Verdict> {
     ));
     let broken = crate::hooks::PluginHooks::of(loaded).err().map(|fault| fault.to_string());
     verdicts.push(verdict(13, broken));
-    verdicts
+    Ok(verdicts)
 }
 
 /// A version that no host has.
@@ -229,12 +230,18 @@ fn probe_rules(loaded: &Loaded, argument: &str) -> Result<Vec<Verdict>, Fault> {
     verdicts.push(verdict(19, (second.as_ref() != Ok(&first)).then(|| format!("the second: {second:?}"))));
     // Functions of one's own can be asked for before open; whether they are right shows when they are called.
     if loaded.backend.symbol.is_some() {
-        let unknown = loaded.own_function(&c_text("MPI_No_such_function"));
+        let unknown = loaded.own_function(&c_text("MPI_No_such_function"))?;
         verdicts.push(verdict(20, (!unknown.is_null()).then(|| "it has MPI_No_such_function".to_owned())));
         let memory = crate::memory::Memory::now();
         let broken = anympi_core::FUNCTIONS.iter().find_map(|name| {
-            let function = loaded.own_function(&c_text(name));
-            (!function.is_null()).then(|| memory.function(function.addr(), &format!("its {name}")).err())?
+            let checked = loaded.own_function(&c_text(name)).and_then(|function| {
+                if function.is_null() {
+                    Ok(())
+                } else {
+                    memory.function(function.addr(), &format!("its {name}"))
+                }
+            });
+            checked.err()
         });
         verdicts.push(verdict(21, broken.map(|fault| fault.to_string())));
     }

@@ -175,6 +175,12 @@ pub enum Fault {
     /// 39: the process cannot be made in which it is tried.
     #[error("cannot be tried in a process of its own: {0}")]
     System(String),
+    /// 40: an exception left a function.
+    #[error("let an exception out of {doing}, which no function may")]
+    Threw {
+        /// The function.
+        doing: String,
+    },
 }
 
 fn quoted(text: &str) -> String {
@@ -216,6 +222,7 @@ impl Fault {
             Self::Nonsense(_) => 37,
             Self::Beneath(_) => 38,
             Self::System(_) => 39,
+            Self::Threw { .. } => 40,
         }
     }
 }

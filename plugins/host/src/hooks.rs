@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anympi_core::{Hooks, MpiError};
 use anympi_plugin_api::*;
 
 use crate::error::{Fault, PluginError};
+use crate::exceptions::Unwinding;
 use crate::loaded::{Loaded, empty_error, outcome};
 use crate::memory::Memory;
 use crate::stage::Stage;
@@ -19,6 +21,8 @@ pub struct PluginHooks {
     main_loop: Option<&'static anympi_main_loop>,
     shutdown: Option<&'static anympi_shutdown>,
     python: Option<&'static anympi_python>,
+    /// A function that throws would do so a thousand times a second.
+    poll_threw: AtomicBool,
 }
 
 /// No plugin gets more of the engine's time than this.
@@ -33,6 +37,7 @@ impl PluginHooks {
             main_loop: loaded.part(ANYMPI_PLUGIN_MAIN_LOOP)?,
             shutdown: loaded.part(ANYMPI_PLUGIN_SHUTDOWN)?,
             python: loaded.part(ANYMPI_PLUGIN_PYTHON)?,
+            poll_threw: AtomicBool::new(false),
         };
         let memory = Memory::now();
         if let Some(part) = hooks.progress {
@@ -52,20 +57,24 @@ impl PluginHooks {
 
     /// `anympi_shutdown.before`.
     pub fn before_shutdown(&self) {
-        if let Some(before) = self.shutdown.and_then(|part| part.before) {
-            Stage::Shutdown.enter();
-            // SAFETY: MPI is up, or was taken down by the program.
-            unsafe { before() };
-        }
+        self.at_the_end(self.shutdown.and_then(|part| part.before));
     }
 
     /// `anympi_shutdown.after`.
     pub fn after_shutdown(&self) {
-        if let Some(after) = self.shutdown.and_then(|part| part.after) {
-            Stage::Shutdown.enter();
-            // SAFETY: MPI is down.
-            unsafe { after() };
+        self.at_the_end(self.shutdown.and_then(|part| part.after));
+    }
+
+    fn at_the_end(&self, function: Option<unsafe extern "C" fn()>) {
+        if let Some(function) = function.map(Unwinding::unwinding) {
+            // SAFETY: MPI is up or down as the part wants it, on the main thread.
+            self.logged(Stage::Shutdown.call(|| unsafe { function() }));
         }
+    }
+
+    /// What cannot be told to anybody goes to the log; whether it was well.
+    fn logged<T>(&self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| tracing::error!("{}", PluginError::new(&self.path, fault))).ok()
     }
 }
 
@@ -77,9 +86,13 @@ impl Hooks for PluginHooks {
     }
 
     fn poll(&self) {
-        if let Some(poll) = self.progress.and_then(|part| part.poll) {
-            // SAFETY: MPI is up, on the main thread.
-            unsafe { poll() };
+        let Some(poll) = self.progress.and_then(|part| part.poll).map(Unwinding::unwinding) else { return };
+        if self.poll_threw.load(Ordering::Relaxed) {
+            return;
+        }
+        // SAFETY: MPI is up, on the main thread.
+        if self.logged(Stage::Poll.call(|| unsafe { poll() })).is_none() {
+            self.poll_threw.store(true, Ordering::Relaxed);
         }
     }
 
@@ -88,11 +101,16 @@ impl Hooks for PluginHooks {
     }
 
     fn run_loop(&self, step: &mut dyn FnMut(Duration) -> bool) -> Result<(), MpiError> {
-        let Some(run) = self.main_loop.and_then(|part| part.run) else {
+        let Some(run) = self.main_loop.and_then(|part| part.run).map(Unwinding::unwinding) else {
             while step(Duration::MAX) {}
             return Ok(());
         };
-        let mut step: Step<'_> = step;
+        let mut goes_on = true;
+        let mut noted = |wait| {
+            goes_on = step(wait);
+            goes_on
+        };
+        let mut step: Step<'_> = &mut noted;
         let outside = anympi_loop {
             size: size_field::<anympi_loop>(),
             reserved: 0,
@@ -101,25 +119,26 @@ impl Hooks for PluginHooks {
         };
         let mut error = empty_error();
         // SAFETY: both live until the function returns.
-        let code = unsafe { run(&raw const outside, &raw mut error) };
-        let failed = |fault| MpiError::Plugin(PluginError::new(&self.path, fault).to_string());
-        outcome("run", code, &error).map_err(failed)
+        let code = Stage::Run.call(|| unsafe { run(&raw const outside, &raw mut error) });
+        let result = code.and_then(|code| outcome("run", code, &error)).and_then(|()| {
+            let message = "it returned although step had not told it to".to_owned();
+            if goes_on {
+                Err(Fault::Failed { doing: "run".to_owned(), code: ANYMPI_OK, message })
+            } else {
+                Ok(())
+            }
+        });
+        result.map_err(|fault| MpiError::Plugin(PluginError::new(&self.path, fault).to_string()))
     }
 
     fn python_code(&self) -> Option<String> {
-        let code = self.python.and_then(|part| part.code)?;
+        let code = self.python.and_then(|part| part.code)?.unwinding();
         // SAFETY: MPI is up.
-        let text = unsafe { code() };
+        let text = self.logged(Stage::Code.call(|| unsafe { code() }))?;
         if text.is_null() {
             return None;
         }
-        match Memory::now().text(text, "the Python code") {
-            Ok(text) => Some(text),
-            Err(fault) => {
-                tracing::error!("{}", PluginError::new(&self.path, fault));
-                None
-            }
-        }
+        self.logged(Memory::now().text(text, "the Python code"))
     }
 }
 

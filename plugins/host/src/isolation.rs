@@ -51,11 +51,6 @@ fn contents(file: &mut File) -> String {
 /// The beginning of a text, on one line.
 fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // What our own runtime says of a C++ exception that reaches it.
-    let line = line.replace(
-        "fatal runtime error: Rust cannot catch foreign exceptions, aborting",
-        "an exception left the function",
-    );
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line,
@@ -78,9 +73,12 @@ pub fn isolated<T: Serialize + DeserializeOwned>(
     let mut progress = anonymous(c"anympi-stage").map_err(system)?;
     // SAFETY: gives a number.
     let parent = unsafe { libc::getpid() };
+    let loading = anympi_core::pause_loading();
     // SAFETY: the child runs on with a copy of this thread alone. The C library makes its own locks usable there; a lock
     // of anybody else that was held is what the time limit is for.
     let child = unsafe { libc::fork() };
+    // In the child too, which has a lock of its own.
+    drop(loading);
     if child < 0 {
         return Err(system(io::Error::last_os_error()));
     }

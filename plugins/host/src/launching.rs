@@ -8,6 +8,7 @@ use anympi_plugin_api::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, PluginError};
+use crate::exceptions::Unwinding;
 use crate::isolation::isolated;
 use crate::loaded::{Loaded, empty_error, outcome};
 use crate::offer::c_text;
@@ -68,9 +69,10 @@ pub(crate) fn additions(
         variable: Some(add_variable),
     };
     let mut error = empty_error();
-    Stage::Prepare.enter();
+    let prepare = prepare.unwinding();
     // SAFETY: all three live until the function returns.
-    let code = unsafe { prepare(&raw const request, &raw const launch, &raw mut error) };
+    let code =
+        Stage::Prepare.call(|| unsafe { prepare(&raw const request, &raw const launch, &raw mut error) })?;
     outcome("prepare", code, &error)?;
     Ok(additions)
 }

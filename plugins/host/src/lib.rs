@@ -14,6 +14,7 @@
 
 pub mod check;
 mod error;
+mod exceptions;
 mod file;
 mod hooks;
 mod isolation;

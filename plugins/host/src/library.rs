@@ -14,6 +14,7 @@ use anympi_core::{
 use anympi_plugin_api::*;
 
 use crate::error::{Fault, PluginError};
+use crate::exceptions::Unwinding;
 use crate::hooks::PluginHooks;
 use crate::loaded::{Loaded, empty_error, outcome};
 use crate::memory::Memory;
@@ -145,7 +146,7 @@ fn prepare(
     candidate: &Candidate,
     wrapped: Option<&'static dyn MpiInit>,
 ) -> Result<(), Fault> {
-    let Some(open) = loaded.backend.open else { return Ok(()) };
+    let Some(open) = loaded.backend.open.map(Unwinding::unwinding) else { return Ok(()) };
     let for_ever = |text: CString| -> *const c_char { CString::into_raw(text).cast_const() };
     let wrapped = wrapped.map_or(core::ptr::null(), |mpi| {
         let image = &candidate.image;
@@ -170,9 +171,8 @@ fn prepare(
         wrapped,
     };
     let mut error = empty_error();
-    Stage::Open.enter();
     // SAFETY: both live until the function returns, what is wrapped for ever.
-    let code = unsafe { open(&raw const request, &raw mut error) };
+    let code = Stage::Open.call(|| unsafe { open(&raw const request, &raw mut error) })?;
     outcome("open", code, &error)
 }
 
@@ -183,9 +183,8 @@ fn compose(loaded: &Loaded, beneath: Option<&FnTable>) -> Result<(FnTable, bool)
         None => vec![core::ptr::null(); FUNCTIONS.len()],
     };
     let mut own = Vec::new();
-    Stage::Symbol.enter();
     for (place, name) in FUNCTIONS.iter().enumerate() {
-        let function = loaded.own_function(&c_text(name));
+        let function = loaded.own_function(&c_text(name))?;
         if !function.is_null() {
             functions[place] = function;
             own.push((*name, function));
@@ -249,12 +248,13 @@ impl PluginLibrary {
         let _guard = (self.loaded.backend.bring_up.is_some() || self.has_own_functions)
             .then(|| Guard::of(&self.loaded.path));
         let mut granted = MPI_THREAD_SINGLE;
-        if let Some(bring_up) = self.loaded.backend.bring_up {
+        if let Some(bring_up) = self.loaded.backend.bring_up.map(Unwinding::unwinding) {
             let mut error = empty_error();
-            Stage::BringUp.enter();
-            // SAFETY: the caller's arguments; the others live until the function returns.
-            let code = unsafe { bring_up(argc, argv, wanted, &raw mut granted, &raw mut error) };
-            outcome("bring_up", code, &error).map_err(|fault| self.error(fault))?;
+            Stage::BringUp
+                // SAFETY: the caller's arguments; the others live until the function returns.
+                .call(|| unsafe { bring_up(argc, argv, wanted, &raw mut granted, &raw mut error) })
+                .and_then(|code| outcome("bring_up", code, &error))
+                .map_err(|fault| self.error(fault))?;
         } else {
             Stage::Asked.enter();
             // SAFETY: as above.
@@ -306,12 +306,13 @@ impl PluginLibrary {
         let _guard = Guard::of(&self.loaded.path);
         self.hooks.before_shutdown();
         if self.state() == State::Running {
-            if let Some(take_down) = self.loaded.backend.take_down {
+            if let Some(take_down) = self.loaded.backend.take_down.map(Unwinding::unwinding) {
                 let mut error = empty_error();
-                Stage::TakeDown.enter();
-                // SAFETY: lives until the function returns.
-                let code = unsafe { take_down(&raw mut error) };
-                outcome("take_down", code, &error).map_err(|fault| self.error(fault))?;
+                Stage::TakeDown
+                    // SAFETY: lives until the function returns.
+                    .call(|| unsafe { take_down(&raw mut error) })
+                    .and_then(|code| outcome("take_down", code, &error))
+                    .map_err(|fault| self.error(fault))?;
             } else {
                 // SAFETY: MPI is up.
                 let code = unsafe { (self.functions.MPI_Finalize)() };

@@ -7,6 +7,7 @@ use anympi_core::{LoadedLibrary, Visibility};
 use anympi_plugin_api::*;
 
 use crate::error::Fault;
+use crate::exceptions::Unwinding;
 use crate::memory::{Memory, text_in};
 use crate::stage::Stage;
 
@@ -113,12 +114,12 @@ impl Loaded {
         let memory = Memory::now();
         memory.function(entry.addr(), "anympi_plugin_entry").map_err(|_| Fault::NoEntry)?;
         // SAFETY: a function of that name has that type.
-        let entry = unsafe { core::mem::transmute::<*const c_void, anympi_plugin_entry_function>(entry) };
+        let entry =
+            unsafe { core::mem::transmute::<*const c_void, anympi_plugin_entry_function>(entry) }.unwinding();
         let mut version = ANYMPI_PLUGIN_ABI;
         let mut error = empty_error();
-        Stage::Entry.enter();
         // SAFETY: host lives for ever, the others outlive the call.
-        let plugin = unsafe { entry(host(), &raw mut version, &raw mut error) };
+        let plugin = Stage::Entry.call(|| unsafe { entry(host(), &raw mut version, &raw mut error) })?;
         if plugin.is_null() {
             if version > ANYMPI_PLUGIN_ABI {
                 return Err(Fault::TooNew { needs: version, speaks: ANYMPI_PLUGIN_ABI });
@@ -167,16 +168,16 @@ impl Loaded {
     }
 
     /// Calls the entry once more, as a host of that version would: the structure's address, the version, the error.
-    pub fn enter_as(&self, abi: u32) -> (usize, u32, anympi_error) {
+    pub fn enter_as(&self, abi: u32) -> Result<(usize, u32, anympi_error), Fault> {
         let entry = self.library.symbol(ANYMPI_PLUGIN_ENTRY);
         // SAFETY: checked when it was loaded.
-        let entry = unsafe { core::mem::transmute::<*const c_void, anympi_plugin_entry_function>(entry) };
+        let entry =
+            unsafe { core::mem::transmute::<*const c_void, anympi_plugin_entry_function>(entry) }.unwinding();
         let mut version = abi;
         let mut error = empty_error();
-        Stage::Entry.enter();
         // SAFETY: as in `load`.
-        let plugin = unsafe { entry(host(), &raw mut version, &raw mut error) };
-        (plugin.addr(), version, error)
+        let plugin = Stage::Entry.call(|| unsafe { entry(host(), &raw mut version, &raw mut error) })?;
+        Ok((plugin.addr(), version, error))
     }
 
     /// The address of the structure that the entry returned.
@@ -219,19 +220,20 @@ impl Loaded {
     }
 
     /// The plugin's own function of a name.
-    pub fn own_function(&self, name: &CStr) -> *const c_void {
-        let Some(symbol) = self.backend.symbol else { return core::ptr::null() };
+    pub fn own_function(&self, name: &CStr) -> Result<*const c_void, Fault> {
+        let Some(symbol) = self.backend.symbol.map(Unwinding::unwinding) else {
+            return Ok(core::ptr::null());
+        };
         // SAFETY: a C string.
-        let function = unsafe { symbol(name.as_ptr()) };
-        function.map_or(core::ptr::null(), |function| function as *const c_void)
+        let function = Stage::Symbol.call(|| unsafe { symbol(name.as_ptr()) })?;
+        Ok(function.map_or(core::ptr::null(), |function| function as *const c_void))
     }
 }
 
 fn part<T>(plugin: &'static anympi_plugin, id: &'static CStr) -> Result<Option<&'static T>, Fault> {
-    let Some(extension) = plugin.extension else { return Ok(None) };
-    Stage::Extension.enter();
+    let Some(extension) = plugin.extension.map(Unwinding::unwinding) else { return Ok(None) };
     // SAFETY: a C string that lives for ever.
-    let pointer = unsafe { extension(id.as_ptr()) };
+    let pointer = Stage::Extension.call(|| unsafe { extension(id.as_ptr()) })?;
     if pointer.is_null() {
         return Ok(None);
     }

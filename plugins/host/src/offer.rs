@@ -8,6 +8,7 @@ use anympi_plugin_api::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, PluginError};
+use crate::exceptions::Unwinding;
 use crate::isolation::{Tried, isolated};
 use crate::loaded::{Loaded, empty_error, outcome};
 use crate::memory::text_in;
@@ -86,7 +87,9 @@ pub(crate) fn c_text(text: &str) -> CString {
 
 /// Asks a loaded plugin.
 pub(crate) fn offer(loaded: &Loaded, argument: &str) -> Result<Offer, Fault> {
-    let Some(probe) = loaded.backend.probe else { return Err(Fault::Lacks("probe".to_owned())) };
+    let Some(probe) = loaded.backend.probe.map(Unwinding::unwinding) else {
+        return Err(Fault::Lacks("probe".to_owned()));
+    };
     let argument = c_text(argument);
     let request = anympi_request {
         size: size_field::<anympi_request>(),
@@ -104,9 +107,8 @@ pub(crate) fn offer(loaded: &Loaded, argument: &str) -> Result<Offer, Fault> {
         note: [0; 512],
     };
     let mut error = empty_error();
-    Stage::Probe.enter();
     // SAFETY: all three live until the function returns.
-    let code = unsafe { probe(&raw const request, &raw mut offer, &raw mut error) };
+    let code = Stage::Probe.call(|| unsafe { probe(&raw const request, &raw mut offer, &raw mut error) })?;
     outcome("probe", code, &error)?;
     if loaded.mpi_was_called() {
         return Err(Fault::CalledMpi("probe".to_owned()));

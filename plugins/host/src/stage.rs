@@ -1,11 +1,15 @@
 //! Which function of a plugin runs, so that its end can be told.
 //!
-//! A plugin is tried in a process of its own first. What it does later, in the program itself, cannot be undone; but a
-//! crash there, or a C++ exception that nobody caught, still ends with one sentence that names the plugin and the function.
+//! A plugin is tried in a process of its own first. What it does later, in the program itself, cannot be undone; but an
+//! exception that leaves a function there is an error like any other, and a crash still ends with one sentence that names
+//! the plugin and the function.
 
 use std::ffi::CString;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, Ordering};
+
+use crate::error::Fault;
+use crate::exceptions::{Thrown, caught};
 
 /// What a plugin is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,12 @@ pub enum Stage {
     BringUp,
     /// Functions of MPI, asked after it came up.
     Asked,
+    /// `anympi_progress.poll`.
+    Poll,
+    /// `anympi_main_loop.run`.
+    Run,
+    /// `anympi_python.code`.
+    Code,
     /// `anympi_backend.take_down`.
     TakeDown,
     /// `anympi_shutdown.before` or `after`.
@@ -48,6 +58,9 @@ const STAGES: &[(Stage, &str)] = &[
     (Stage::Symbol, "symbol"),
     (Stage::BringUp, "bring_up"),
     (Stage::Asked, "the functions of MPI"),
+    (Stage::Poll, "poll"),
+    (Stage::Run, "run"),
+    (Stage::Code, "code"),
     (Stage::TakeDown, "take_down"),
     (Stage::Shutdown, "shutdown"),
 ];
@@ -60,6 +73,15 @@ impl Stage {
     /// The stage of a number that [`Stage::enter`] reported.
     pub fn named(number: u8) -> &'static str {
         name_of(number)
+    }
+
+    /// Calls the plugin: `work` calls one function of it, as one that may unwind.
+    ///
+    /// # Errors
+    /// [`Fault::Threw`]
+    pub fn call<T>(self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        self.enter();
+        caught(work).map_err(|Thrown| Fault::Threw { doing: name_of(self as u8).to_owned() })
     }
 
     /// Says that the plugin does this now.

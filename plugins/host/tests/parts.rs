@@ -67,14 +67,16 @@ fn the_life_of_a_plugin() {
         .unwrap();
     assert_eq!(waits, [Duration::from_millis(7); 4]);
     assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 2, 3"));
+    let error = hooks.run_loop(&mut |_| true).unwrap_err().to_string();
+    assert!(error.contains("it returned although step had not told it to"), "{error}");
 
     // Whoever calls MPI_Finalize through the table takes the plugin's way down.
     // SAFETY: MPI is up.
     assert_eq!(unsafe { (mpi.table().MPI_Finalize)() }, 0);
     assert_eq!(mpi.state(), State::Finalized);
-    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 1001002, 3"));
+    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 1001002, 10"));
     mpi.finalize().unwrap();
-    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 1001002, 3"), "the end comes once");
+    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 1001002, 10"), "the end comes once");
 
     // A process has one plugin.
     let error = registry.open(&candidate, Visibility::Local).map(|_| ()).unwrap_err().to_string();

@@ -44,6 +44,7 @@ impl Plugin for EveryPart {
     }
 
     fn bring_up(&self, arguments: Arguments, wanted: ThreadLevel) -> Result<ThreadLevel, Error> {
+        assert!(wanted > ThreadLevel::Single, "no single thread, on purpose");
         let mpi = self.mpi()?;
         let granted = mpi.bring_up(arguments, wanted)?;
         assert!(mpi.is_up() && mpi.rank()? < mpi.size()?);

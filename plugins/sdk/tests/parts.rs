@@ -23,7 +23,6 @@ fn is_panic(message: &str, words: &str) -> bool {
     message.starts_with("it panicked at plugins/sdk/examples/every_part.rs:") && message.ends_with(words)
 }
 
-#[test]
 fn the_launcher_gets_words_and_variables() {
     let asked = |argument: &str| {
         let plugin = PluginFile { name: "every_part".into(), path: plugin(), argument: argument.into() };
@@ -41,7 +40,6 @@ fn the_launcher_gets_words_and_variables() {
     );
 }
 
-#[test]
 fn the_life_of_a_plugin_in_rust() {
     let installation = Installation::load().unwrap_or_else(|reason| panic!("{reason}"));
     let library = &installation.mpis.iter().find(|mpi| mpi.name == "mpich5").expect("mpich5").library;
@@ -49,6 +47,13 @@ fn the_life_of_a_plugin_in_rust() {
     let registry = anympi::registry();
     let candidate = registry.choose(&selection, &SearchPaths::default(), None).unwrap().unwrap();
     let mpi: Box<dyn MpiInit> = registry.open(&candidate, Visibility::Local).unwrap();
+    let refused =
+        mpi.init(&mut ProcessArguments::of_this_process(), ThreadLevel::Single).unwrap_err().to_string();
+    assert!(
+        is_panic(refused.split_once("failed in bring_up: ").unwrap().1, "no single thread, on purpose"),
+        "{refused}"
+    );
+    assert_eq!(mpi.state(), State::Untouched);
     let granted = mpi.init(&mut ProcessArguments::of_this_process(), ThreadLevel::Serialized).unwrap();
     assert!(granted >= ThreadLevel::Serialized, "{granted}");
     assert_eq!((mpi.rank(), mpi.size()), (Ok(0), Ok(1)));
@@ -74,4 +79,11 @@ fn the_life_of_a_plugin_in_rust() {
 
     mpi.finalize().unwrap();
     assert_eq!(mpi.state(), State::Finalized);
+}
+
+/// One after the other: a child can load nothing that was forked while an MPI was being loaded.
+#[test]
+fn every_part_of_a_plugin_in_rust() {
+    the_launcher_gets_words_and_variables();
+    the_life_of_a_plugin_in_rust();
 }
