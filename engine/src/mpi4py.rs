@@ -49,11 +49,13 @@ fn is_standard(module: &Path) -> bool {
     anympi::needed(module).is_ok_and(|names| names.iter().any(|name| name == STANDARD))
 }
 
-/// The library of the standard ABI that belongs to this engine: beside its extension module.
+/// The library of the standard ABI that belongs to this engine: beside its extension module, as it is built, or where an
+/// installation has it.
 #[must_use]
 pub fn our_library(module: &Path) -> Option<PathBuf> {
     let directory = module.parent()?;
-    ["libmpi_abi.so.1", "libmpi_abi.so"].iter().map(|name| directory.join(name)).find(|path| path.is_file())
+    let names = [STANDARD, "libmpi_abi.so", "../lib/anympi/lib/libmpi_abi.so.1"];
+    names.iter().map(|name| directory.join(name)).find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -83,6 +85,21 @@ mod tests {
             build(&[at(needs).to_str().unwrap()], &at(module));
         }
         directory
+    }
+
+    #[test]
+    fn our_library_is_beside_the_module_or_in_the_installation() {
+        let prefix = tempfile::tempdir().unwrap();
+        let module = prefix.path().join("bin/libanympi_python.so");
+        assert_eq!(our_library(&module), None);
+        for place in ["lib/anympi/lib/libmpi_abi.so.1", "bin/libmpi_abi.so"] {
+            let file = prefix.path().join(place);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::create_dir_all(prefix.path().join("bin")).unwrap();
+            fs::write(&file, "").unwrap();
+            let found = our_library(&module).unwrap();
+            assert_eq!(found.canonicalize().unwrap(), file.canonicalize().unwrap());
+        }
     }
 
     #[test]

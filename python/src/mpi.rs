@@ -102,7 +102,7 @@ fn prepare_standard_abi(py: Python<'_>, candidate: &Candidate) -> PyResult<Optio
     let module: PathBuf = py.import("anympi_python")?.getattr("__file__")?.extract()?;
     let Some(library) = mpi4py::our_library(&module) else {
         tracing::warn!(
-            "mpi4py is built for the standard ABI and cannot be used: there is no libmpi_abi.so.1 beside {}",
+            "mpi4py is built for the standard ABI and cannot be used: there is no libmpi_abi.so.1 that belongs to {}",
             module.display()
         );
         return Ok(None);

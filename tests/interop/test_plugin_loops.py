@@ -7,6 +7,7 @@ import pytest
 from ipyparallel import interactive
 
 import installed
+from clusters import Cluster
 from main_job import are_one_world, do_the_main_job
 from plugins import compiled
 from processes import until
@@ -18,11 +19,12 @@ MPICH = installed.BY_NAME["mpich5"]
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The two plugins, from one source."""
+    """The plugins, from one source."""
     directory, source = tmp_path_factory.mktemp("loops"), installed.REPOSITORY / "tests/c/parts.c"
     return {
         "own_loop": compiled(source, directory / "libown_loop.so", "-DOWN_LOOP"),
         "progress": compiled(source, directory / "libprogress.so"),
+        "ends_early": compiled(source, directory / "libends_early.so", "-DOWN_LOOP", "-DENDS_AFTER=3"),
     }
 
 
@@ -100,3 +102,12 @@ def test_progress_while_an_engine_is_idle(start, built):
         return calls.value - earlier
 
     assert view.apply_sync(busy, plugin) == [0] * ENGINES
+
+
+def test_a_loop_that_ends_by_itself_ends_the_engines_with_a_sentence(home, built):
+    cluster = Cluster(home)
+    launcher = cluster.start_world(MPICH, ENGINES, selection=built["ends_early"])
+    assert launcher.wait() != 0
+    assert "libends_early.so failed in run: it returned although step had not told it to" in launcher.text, launcher.text
+    assert "Traceback" not in launcher.text, launcher.text
+    cluster.close()

@@ -3,6 +3,7 @@
 import pytest
 
 import installed
+from clusters import Cluster
 from main_job import are_one_world, do_the_main_job, has_loaded
 from plugins import compiled
 
@@ -30,3 +31,17 @@ def test_four_engines_of_one_world(start, built, name, mpi):
     # Every rank tells at the end what it counted.
     words = {"example_c": "barriers, ", "example_rust": " calls of MPI"}[name]
     assert said.count(words) == ENGINES, said
+
+
+def test_an_exception_in_bring_up_is_a_sentence(home, tmp_path):
+    """The engine ends, as it has no MPI then; but it ends by itself, with words that name plugin and function."""
+    throws = compiled(installed.REPOSITORY / "cli/tests/plugins/throws.cpp", tmp_path / "libthrows.so", "-DTHROWS_IN=BRING_UP")
+    mpi = installed.BY_NAME["mpich5"]
+    cluster = Cluster(home)
+    launcher = cluster.start_world(mpi, 2, selection=f"{throws}:{mpi.library}")
+    assert launcher.wait() != 0
+    said = launcher.text
+    assert f"ipengine: the plugin {throws} let an exception out of bring_up" in said, said
+    for ugly in ("terminate called", "fatal runtime error", "Traceback", "SIGABRT"):
+        assert ugly not in said, said
+    cluster.close()

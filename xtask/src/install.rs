@@ -16,7 +16,8 @@ use crate::failure::{Doing, Outcome};
 use crate::workspace::Workspace;
 
 /// What goes into `bin`.
-const PROGRAMS: [&str; 5] = ["anympi", "ipcluster", "ipcontroller", "ipengine", "libanympi_python.so"];
+const PROGRAMS: [&str; 6] =
+    ["anympi", "anympi-behave", "ipcluster", "ipcontroller", "ipengine", "libanympi_python.so"];
 
 /// Builds and installs.
 pub fn run(workspace: &Workspace, prefix: &Path) -> Outcome<()> {

@@ -212,8 +212,8 @@ struct anympi_loop {
     uint32_t size;
     uint32_t reserved;
     void *data; /* the host's */
-    /* [main] Serves at most one request, waiting for it at most so many milliseconds. Nonzero: go on; 0: return from run
-     * now. */
+    /* [main] Serves at most one request, waiting for it at most so many milliseconds, or without limit if that is negative.
+     * Nonzero: go on; 0: return from run now, and not before. */
     int32_t (*step)(const anympi_loop *loop, int32_t milliseconds);
 };
 

@@ -1,24 +1,33 @@
 //! A plugin with every part that the SDK has; what follows its name says what goes wrong.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use anympi_plugin_sdk::abi::{MPI_Comm, MPI_ERR_OTHER};
 use anympi_plugin_sdk::{
-    Arguments, Error, Launch, MainLoop, Offer, Plugin, Request, ThreadLevel, Wrapped, plugin,
+    Arguments, Error, FnTable, Launch, MainLoop, Offer, Plugin, Request, ThreadLevel, Wrapped, plugin,
 };
 
 struct EveryPart {
     mpi: OnceLock<Wrapped>,
     polls: AtomicU32,
     steps: AtomicU32,
+    barriers: AtomicU32,
 }
 
 impl EveryPart {
     fn mpi(&self) -> Result<&Wrapped, Error> {
         self.mpi.get().ok_or_else(|| Error::failed("there is no MPI to wrap"))
     }
+}
+
+/// In the place of `MPI_Barrier`.
+unsafe extern "C" fn counted_barrier(comm: MPI_Comm) -> c_int {
+    EVERY_PART.barriers.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the caller's communicator.
+    EVERY_PART.mpi.get().map_or(MPI_ERR_OTHER, |mpi| unsafe { (mpi.functions().MPI_Barrier)(comm) })
 }
 
 impl Plugin for EveryPart {
@@ -55,6 +64,10 @@ impl Plugin for EveryPart {
         self.mpi()?.take_down()
     }
 
+    fn replace(&self, functions: &mut FnTable) {
+        functions.MPI_Barrier = counted_barrier;
+    }
+
     fn poll_interval(&self) -> Option<Duration> {
         Some(Duration::from_millis(2))
     }
@@ -85,14 +98,19 @@ impl Plugin for EveryPart {
     }
 
     fn python_code(&self) -> Option<&'static CStr> {
-        let (polls, steps) = (self.polls.load(Ordering::Relaxed), self.steps.load(Ordering::Relaxed));
-        let code = CString::new(format!("polls, steps = {polls}, {steps}")).ok()?;
+        let [polls, steps, barriers] =
+            [&self.polls, &self.steps, &self.barriers].map(|count| count.load(Ordering::Relaxed));
+        let code = CString::new(format!("polls, steps, barriers = {polls}, {steps}, {barriers}")).ok()?;
         Some(Box::leak(code.into_boxed_c_str()))
     }
 }
 
-static EVERY_PART: EveryPart =
-    EveryPart { mpi: OnceLock::new(), polls: AtomicU32::new(0), steps: AtomicU32::new(0) };
+static EVERY_PART: EveryPart = EveryPart {
+    mpi: OnceLock::new(),
+    polls: AtomicU32::new(0),
+    steps: AtomicU32::new(0),
+    barriers: AtomicU32::new(0),
+};
 
 plugin!(
     EVERY_PART,

@@ -8,7 +8,7 @@ use anympi_plugin_api::*;
 
 use anympi_core::ThreadLevel;
 
-use crate::{Arguments, Error, Offer, Plugin, Request, Wrapped, panics, parts, trace};
+use crate::{Arguments, Error, Offer, Plugin, Request, Wrapped, own, panics, parts};
 
 /// A plugin with its texts.
 pub struct Exported {
@@ -46,7 +46,7 @@ static PLUGIN: OnceLock<&'static Exported> = OnceLock::new();
 /// The host, by its address.
 static HOST: OnceLock<usize> = OnceLock::new();
 
-pub(crate) fn plugin() -> Option<&'static dyn Plugin> {
+fn plugin() -> Option<&'static dyn Plugin> {
     PLUGIN.get().map(|exported| exported.plugin)
 }
 
@@ -173,11 +173,8 @@ unsafe extern "C" fn open(asked: *const anympi_request, error: *mut anympi_error
 }
 
 unsafe extern "C" fn symbol(name: *const c_char) -> anympi_function {
-    if !plugin()?.traces() {
-        return None;
-    }
     // SAFETY: a C string of the host.
-    trace::function(unsafe { CStr::from_ptr(name) }.to_str().ok()?)
+    own::function(unsafe { text(name) })
 }
 
 unsafe extern "C" fn bring_up(

@@ -88,6 +88,7 @@
 //! ```
 
 mod entry;
+mod own;
 mod panics;
 mod parts;
 mod trace;
@@ -97,7 +98,7 @@ use core::ffi::{CStr, c_char, c_int};
 use std::fmt;
 use std::time::Duration;
 
-pub use anympi_core::{FnTable, ThreadLevel};
+pub use anympi_core::{FnTable, ThreadLevel, abi};
 pub use anympi_plugin_api as api;
 pub use entry::{Exported, entry, log};
 pub use parts::{Launch, MainLoop};
@@ -232,7 +233,15 @@ pub trait Plugin: Sync {
         Err(Error::failed("this plugin does not take MPI down itself"))
     }
 
-    /// Whether [`Plugin::called`] wants to know of every call of MPI; for plugins that wrap another MPI.
+    /// Puts functions of the plugin's own into a table that has none; those take the place of the MPI's, which stay in
+    /// [`Wrapped::functions`]. Their types are those of the standard ABI, in [`abi`]. Called once; a panic in one of the
+    /// functions ends the process, as its caller is C.
+    fn replace(&self, functions: &mut FnTable) {
+        let _ = functions;
+    }
+
+    /// Whether [`Plugin::called`] wants to know of every call of MPI but those of functions that it has replaced; for plugins
+    /// that wrap another MPI.
     fn traces(&self) -> bool {
         false
     }

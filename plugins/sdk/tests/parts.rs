@@ -58,6 +58,9 @@ fn the_life_of_a_plugin_in_rust() {
     assert!(granted >= ThreadLevel::Serialized, "{granted}");
     assert_eq!((mpi.rank(), mpi.size()), (Ok(0), Ok(1)));
 
+    mpi.barrier().unwrap();
+    mpi.barrier().unwrap();
+
     let hooks = mpi.hooks().unwrap();
     assert_eq!(hooks.poll_interval(), Some(Duration::from_millis(2)));
     // The third panics, after which there is none.
@@ -72,7 +75,7 @@ fn the_life_of_a_plugin_in_rust() {
     };
     hooks.run_loop(&mut four).unwrap();
     assert_eq!(waits, [Duration::from_millis(7); 4]);
-    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps = 3, 3"));
+    assert_eq!(hooks.python_code().as_deref(), Some("polls, steps, barriers = 3, 3, 2"));
     let error = hooks.run_loop(&mut |_| true).unwrap_err().to_string();
     let (_, message) = error.split_once("failed in run: ").unwrap();
     assert!(is_panic(message, "the loop fails on purpose"), "{error}");
