@@ -6,6 +6,7 @@ use core::ffi::c_int;
 use crate::abi::{MPI_COMM_NULL, MPI_COMM_SELF, MPI_Comm, MPI_FILE_NULL, MPI_File, MPI_WIN_NULL, MPI_Win};
 use crate::family::Abi;
 use crate::kinds::{Comm, File, Scalar, Win};
+use crate::own::is_running;
 
 /// What an error happened on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,34 @@ pub enum Object {
     Win(MPI_Win),
     /// A file.
     File(MPI_File),
+}
+
+impl Object {
+    /// This object, or the other one where this is nothing.
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Nothing { other } else { self }
+    }
+}
+
+/// Who is told of a function that a library lacks.
+pub trait Hearing {
+    /// Tells of an error on an object.
+    fn hear(object: Object, class: c_int);
+}
+
+impl<A: Abi> Hearing for A {
+    fn hear(object: Object, class: c_int) {
+        if is_running::<A>() {
+            raise::<A>(object, class);
+        }
+    }
+}
+
+/// Nobody: a table of functions of the standard ABI does not know whose they are.
+pub enum Unheard {}
+
+impl Hearing for Unheard {
+    fn hear(_object: Object, _class: c_int) {}
 }
 
 /// Calls the error handler of an object; the class is what the function returns, if the handler comes back.

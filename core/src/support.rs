@@ -1,7 +1,7 @@
 //! How each function of the table is done on one library: for `anympi list` and the support matrix.
 //!
-//! Nothing is recorded while a table is filled. A slot that refuses is known by its address, and whether the library has
-//! a function itself is in its file.
+//! A slot that refuses is known by its address, which is noted where a table is filled; whether the library has a function
+//! itself is in its file.
 
 use std::collections::HashSet;
 use std::fmt;

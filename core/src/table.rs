@@ -2,6 +2,8 @@
 
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{
     MPI_Request, MPI_SUCCESS, MPI_T_ERR_INVALID_HANDLE, MPI_T_ERR_INVALID_INDEX, MPI_T_ERR_INVALID_NAME,
@@ -11,6 +13,7 @@ use crate::beyond::{Fitting, Survey, retry};
 use crate::family::Abi;
 use crate::kinds::*;
 use crate::narrow::{Fit, Narrow};
+use crate::raise::{Hearing, Object, Unheard};
 use crate::{mpi_functions, own};
 
 /// Looks one symbol up; null where the library has none.
@@ -26,7 +29,7 @@ const fn name(with_nul: &'static str) -> &'static CStr {
 /// What goes into a slot: the shim if the library has the function, else a refusal; or what was written by hand.
 macro_rules! choose {
     ([] $function:ident, $native:ident) => {
-        if $native.$function.is_some() { shim::$function::<A> } else { missing::$function }
+        if $native.$function.is_some() { shim::$function::<A> } else { refusal!(missing::$function::<A>) }
     };
     ([own] $function:ident, $native:ident) => {
         own::$function::<A>
@@ -35,7 +38,7 @@ macro_rules! choose {
         if $native.$function.is_some() || $native.$needed.is_some() {
             own::$function::<A>
         } else {
-            missing::$function
+            refusal!(missing::$function::<A>)
         }
     };
     ([absent $code:ident] $function:ident, $native:ident) => {
@@ -47,7 +50,7 @@ macro_rules! choose {
         } else if $native.$small.is_some() {
             narrowed::$function::<A>
         } else {
-            missing::$function
+            refusal!(missing::$function::<A>)
         }
     };
     ([emulated] $function:ident, $native:ident) => {
@@ -187,6 +190,29 @@ macro_rules! absent {
     ([$($other:tt)*] $($signature:tt)*) => {};
 }
 
+/// The addresses of functions that refuse, of all tables.
+static REFUSALS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+fn refusals() -> MutexGuard<'static, BTreeSet<usize>> {
+    REFUSALS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes that a function refuses, for [`FnTable::unsupported`].
+macro_rules! refusal {
+    ($function:path) => {{
+        refusals().insert(($function as *const c_void).addr());
+        $function
+    }};
+}
+
+/// Whether errors of a function go to an error handler: those of the tool information interface do not (MPI-5.0,
+/// chapter 15).
+const fn has_error_handler(function: &str) -> bool {
+    !ends_with(function.split_at(MPI_T.len()).0, MPI_T)
+}
+
+const MPI_T: &str = "MPI_T_";
+
 /// The request of a call, which only one parameter is.
 fn request_of(known: *mut MPI_Request, found: *mut MPI_Request) -> *mut MPI_Request {
     if found.is_null() { known } else { found }
@@ -306,7 +332,7 @@ macro_rules! standard_table {
                             *const c_void,
                             Option<unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value>,
                         >(lookup(const { name(concat!(stringify!($function), "\0")) }))
-                    }.unwrap_or(missing::$function),)*
+                    }.unwrap_or_else(|| refusal!(missing::$function::<Unheard>)),)*
                 }
             }
 
@@ -324,12 +350,9 @@ macro_rules! standard_table {
             /// The functions that this table cannot do.
             #[must_use]
             pub fn unsupported(&self) -> Vec<&'static str> {
-                let mut names = Vec::new();
-                $(if core::ptr::fn_addr_eq(
-                    self.$function,
-                    missing::$function as unsafe extern "C" fn($(<$kind as Kind>::Outer),*) -> <$return as Return>::Value,
-                ) { names.push(stringify!($function)); })*
-                names
+                let refusals = refusals();
+                let refused = |slot: &*const c_void| refusals.contains(&slot.addr());
+                FUNCTIONS.iter().zip(self.slots()).filter(|(_, slot)| refused(slot)).map(|(name, _)| *name).collect()
             }
         }
 
@@ -358,10 +381,16 @@ macro_rules! standard_table {
         mod missing {
             use super::*;
             $(
-                // Never copied into other crates: `unsupported` knows it by its address.
-                #[inline(never)]
-                pub(super) unsafe extern "C" fn $function($(_: <$kind as Kind>::Outer),*) -> <$return as Return>::Value {
-                    <$return as Return>::UNSUPPORTED
+                pub(super) unsafe extern "C" fn $function<H: Hearing>(
+                    $($parameter: <$kind as Kind>::Outer),*
+                ) -> <$return as Return>::Value {
+                    let value = <$return as Return>::UNSUPPORTED;
+                    let code = <$return as Return>::code(value);
+                    if code != 0 && const { has_error_handler(stringify!($function)) } {
+                        let object = Object::Nothing$(.or(<$kind as Kind>::object($parameter)))*;
+                        H::hear(object, code);
+                    }
+                    value
                 }
             )*
         }

@@ -19,6 +19,7 @@ use core::mem::MaybeUninit;
 
 use crate::abi::MPI_Comm;
 use crate::family::Abi;
+use crate::raise::Object;
 
 /// The values of up to two parameters that another one depends on: lengths, or addresses of results.
 pub type Relations = [usize; 2];
@@ -62,6 +63,12 @@ pub trait Kind {
     #[inline]
     unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, related: Relations, code: c_int) {
         let _ = (held, outer, related, code);
+    }
+
+    /// What an error of the call happens on, as far as this parameter tells.
+    fn object(outer: Self::Outer) -> Object {
+        let _ = outer;
+        Object::Nothing
     }
 }
 

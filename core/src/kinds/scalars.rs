@@ -8,6 +8,7 @@ use crate::family::{
     Abi, argument_in, bits_in, bits_out, buffer_in, thread_in, thread_out, value_in, value_out,
 };
 use crate::own::{is_early_info, native_info};
+use crate::raise::Object;
 
 /// A value that crosses by itself, in either direction; `Out`, `InOut` and the arrays are made of it.
 pub trait Scalar {
@@ -22,7 +23,7 @@ pub trait Scalar {
 }
 
 macro_rules! scalars {
-    ($($(#[$doc:meta])* $name:ident: $outer:ty, $native:ty, |$to:ident| $enter:expr, |$from:ident| $leave:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $outer:ty, $native:ty, |$to:ident| $enter:expr, |$from:ident| $leave:expr $(, $object:path)?;)*) => {$(
         $(#[$doc])*
         pub enum $name {}
 
@@ -51,13 +52,16 @@ macro_rules! scalars {
             fn native<A: Abi>(held: &mut $native, _outer: $outer) -> $native {
                 *held
             }
+            $(fn object(outer: $outer) -> Object {
+                $object(outer)
+            })?
         }
     )*};
 }
 
 scalars! {
     /// A communicator.
-    Comm: MPI_Comm, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
+    Comm: MPI_Comm, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native), Object::Comm;
     /// A datatype.
     Datatype: MPI_Datatype, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// A reduction operation.
@@ -69,7 +73,7 @@ scalars! {
     /// A group of processes.
     Group: MPI_Group, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// A window.
-    Win: MPI_Win, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
+    Win: MPI_Win, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native), Object::Win;
     /// A session.
     Session: MPI_Session, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native);
     /// A matched message.
@@ -77,7 +81,7 @@ scalars! {
     /// An info object.
     Info: MPI_Info, A::Handle, |outer| A::bound().handle_in(if is_early_info(outer) { native_info::<A>(outer) } else { outer }), |native| A::bound().handle_out(native);
     /// A file.
-    File: MPI_File, A::File, |outer| A::file_in(outer), |native| A::file_out(native);
+    File: MPI_File, A::File, |outer| A::file_in(outer), |native| A::file_out(native), Object::File;
     /// A rank, or one of `MPI_ANY_SOURCE`, `MPI_PROC_NULL`, `MPI_ROOT`.
     Rank: c_int, c_int, |outer| A::rank_in(outer), |native| A::rank_out(native);
     /// A tag, or `MPI_ANY_TAG`.

@@ -37,7 +37,7 @@ fn life() -> MutexGuard<'static, Life> {
 }
 
 /// Whether the library is up: initialised and not yet finalized.
-pub(super) fn is_running<A: Abi>() -> bool {
+pub(crate) fn is_running<A: Abi>() -> bool {
     let native = &A::bound().native;
     let (mut initialized, mut finalized) = (0, 0);
     // SAFETY: legal at any time; one int each.
