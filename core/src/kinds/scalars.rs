@@ -59,6 +59,23 @@ macro_rules! scalars {
     )*};
 }
 
+/// The split type that stands in for one that is newer than the library.
+///
+/// A library that knows no resources of a sort makes no communicator of them, but all of its processes must call
+/// (MPI-5.0, section 7.4.2).
+fn known_split_type<A: Abi>(split_type: c_int) -> c_int {
+    let native = &A::bound().native;
+    let before_4_1 = native.MPI_Get_hw_resource_info.is_none();
+    let before_4_0 = native.MPI_Session_init.is_none();
+    match split_type {
+        MPI_COMM_TYPE_HW_GUIDED | MPI_COMM_TYPE_HW_UNGUIDED | MPI_COMM_TYPE_RESOURCE_GUIDED if before_4_0 => {
+            MPI_UNDEFINED
+        }
+        MPI_COMM_TYPE_RESOURCE_GUIDED if before_4_1 => MPI_COMM_TYPE_HW_GUIDED,
+        known => known,
+    }
+}
+
 scalars! {
     /// A communicator.
     Comm: MPI_Comm, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native), Object::Comm;
@@ -107,7 +124,7 @@ scalars! {
     /// A kind of topology, or `MPI_UNDEFINED`.
     Topology: c_int, c_int, |outer| value_in(A::ENUMERATIONS.topology, outer), |native| value_out(A::ENUMERATIONS.topology, native);
     /// A type of split, or `MPI_UNDEFINED`.
-    SplitType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.split_type, outer), |native| value_out(A::ENUMERATIONS.split_type, native);
+    SplitType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.split_type, known_split_type::<A>(outer)), |native| value_out(A::ENUMERATIONS.split_type, native);
     /// A lock of a window.
     LockType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.lock_type, outer), |native| value_out(A::ENUMERATIONS.lock_type, native);
     /// Whence of a seek.

@@ -2,8 +2,11 @@
 
 use core::ptr;
 
+use anympi::Vendor;
 use anympi::abi::{
-    MPI_ANY_SOURCE, MPI_COMM_NULL, MPI_COMM_SELF, MPI_INT, MPI_REQUEST_NULL, MPI_STATUS_IGNORE, MPI_UNDEFINED,
+    MPI_ANY_SOURCE, MPI_COMM_NULL, MPI_COMM_SELF, MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_HW_UNGUIDED,
+    MPI_COMM_TYPE_RESOURCE_GUIDED, MPI_COMM_WORLD, MPI_INFO_NULL, MPI_INT, MPI_REQUEST_NULL,
+    MPI_STATUS_IGNORE, MPI_UNDEFINED,
 };
 
 use crate::Context;
@@ -65,5 +68,34 @@ pub fn freed_handle_is_null(context: &Context<'_>) -> Result<(), String> {
     expect!(copy == MPI_COMM_NULL || copy == MPI_COMM_SELF, false, "a duplicate that is nothing new");
     call!(context, MPI_Comm_free(&mut copy));
     expect!(copy, MPI_COMM_NULL, "handle after MPI_Comm_free");
+    Ok(())
+}
+
+/// A split by resources that a library does not know gives no communicator, and is no error.
+pub fn split_by_unknown_resources(context: &Context<'_>) -> Result<(), String> {
+    let of_intel = context.mpi.info().image.vendor == Vendor::Intel;
+    let mut info = MPI_INFO_NULL;
+    call!(context, MPI_Info_create(&mut info));
+    call!(context, MPI_Info_set(info, c"mpi_hw_resource_type".as_ptr(), c"no such resource".as_ptr()));
+    for split_type in [MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_RESOURCE_GUIDED] {
+        for info in [info, MPI_INFO_NULL] {
+            let mut part = MPI_COMM_WORLD;
+            call!(context, MPI_Comm_split_type(MPI_COMM_WORLD, split_type, 0, info, &mut part));
+            if of_intel && part != MPI_COMM_NULL {
+                // Intel MPI does not look at what the resource is.
+                call!(context, MPI_Comm_free(&mut part));
+            }
+            expect!(part, MPI_COMM_NULL, "communicator of split type {split_type}");
+        }
+    }
+    call!(context, MPI_Info_free(&mut info));
+    let mut part = MPI_COMM_WORLD;
+    call!(
+        context,
+        MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_HW_UNGUIDED, 0, MPI_INFO_NULL, &mut part)
+    );
+    if part != MPI_COMM_NULL {
+        call!(context, MPI_Comm_free(&mut part));
+    }
     Ok(())
 }

@@ -120,3 +120,23 @@ pub fn classes_translate(context: &Context<'_>) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Classes and codes that were removed are there to be added again: libraries have room for few.
+pub fn removed_classes_do_not_run_out(context: &Context<'_>) -> Result<(), String> {
+    for round in 0..300 {
+        let (mut classes, mut codes) = ([0; 4], [0; 4]);
+        for (class, code) in classes.iter_mut().zip(&mut codes) {
+            call!(context, MPI_Add_error_class(class));
+            call!(context, MPI_Add_error_code(*class, code));
+            call!(context, MPI_Add_error_string(*code, c"of this round".as_ptr()));
+            expect!(class_of(context, *code)?, *class, "class of a code in round {round}");
+        }
+        expect!(text_of(context, codes[3])?, "of this round", "text");
+        for (&class, &code) in classes.iter().zip(&codes) {
+            call!(context, MPI_Remove_error_string(code));
+            call!(context, MPI_Remove_error_code(code));
+            call!(context, MPI_Remove_error_class(class));
+        }
+    }
+    Ok(())
+}

@@ -45,8 +45,10 @@ behaviours! {
         replaced_in_place, nobody_on_either_side, too_much_is_truncated;
     collectives: barrier_and_bcast_from_each_root, reductions, reduction_of_pairs, reduction_to_each_root, in_place,
         gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
-    communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null;
-    errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate;
+    communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null,
+        split_by_unknown_resources;
+    errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate,
+        removed_classes_do_not_run_out;
     predefined: optional_datatypes_have_a_size_or_none, matching_sizes, null_handles_have_names,
         attributes_of_the_world_asked_twice;
     files: seek_from_start_here_and_end, error_handlers_of_files;
