@@ -60,11 +60,7 @@ fn the_error_handler_hears_of_a_function_that_is_missing() {
     let bound = OpenMpi::slot().fill(Bound::new(native, &handles, Weights { unweighted: 2, empty: 3 }));
     let table = FnTable::translated::<OpenMpi>(&bound.ok().unwrap().native);
     let heard = || {
-        (
-            CALLS.swap(0, Ordering::Relaxed),
-            OBJECT.swap(0, Ordering::Relaxed),
-            CODE.swap(0, Ordering::Relaxed),
-        )
+        (CALLS.swap(0, Ordering::Relaxed), OBJECT.swap(0, Ordering::Relaxed), CODE.swap(0, Ordering::Relaxed))
     };
     let nothing = (0, 0, 0);
     // SAFETY: none of these functions reads its arguments.

@@ -161,48 +161,7 @@ macro_rules! twin {
 }
 
 macro_rules! alltoallw {
-    ($($name:ident $lengths:ident $count:ty, $displacement:ty $(, $small:ident)?;)*) => {$(
-        pub unsafe extern "C" fn $name<A: Abi>(
-            sendbuf: *const c_void,
-            sendcounts: *const $count,
-            sdispls: *const $displacement,
-            sendtypes: *const MPI_Datatype,
-            recvbuf: *mut c_void,
-            recvcounts: *const $count,
-            rdispls: *const $displacement,
-            recvtypes: *const MPI_Datatype,
-            comm: MPI_Comm,
-        ) -> c_int {
-            // SAFETY: the caller's arguments.
-            unsafe {
-                let native_comm = Comm::inward::<A>(comm);
-                let lengths = match $lengths::<A>(native_comm) {
-                    Ok(lengths) => lengths,
-                    Err(code) => return code,
-                };
-                let Some(native) = A::bound().native.$name else {
-                    #[allow(unused_mut, reason = "only a twin narrows arrays")]
-                    let mut kept: Vec<Kept> = Vec::new();
-                    let code = twin!(
-                        [$($small)?] lengths
-                        (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm) kept
-                    );
-                    drop(kept);
-                    return code;
-                };
-                let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
-                let code = native(
-                    buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
-                    rdispls, argument(&receive), native_comm,
-                );
-                A::bound().code_out(code)
-            }
-        }
-    )*};
-}
-
-macro_rules! alltoallw_with_request {
-    ($($name:ident $lengths:ident $count:ty, $displacement:ty, ($($info:ident)?) $(, $small:ident)?;)*) => {$(
+    ($($name:ident $lengths:ident $count:ty, $displacement:ty, ($($info:ident)?), ($($request:ident)?) $(, $small:ident)?;)*) => {$(
         pub unsafe extern "C" fn $name<A: Abi>(
             sendbuf: *const c_void,
             sendcounts: *const $count,
@@ -214,10 +173,8 @@ macro_rules! alltoallw_with_request {
             recvtypes: *const MPI_Datatype,
             comm: MPI_Comm,
             $($info: MPI_Info,)?
-            request: *mut MPI_Request,
+            $($request: *mut MPI_Request,)?
         ) -> c_int {
-            // Only persistent operations take an info object.
-            const PERSISTENT: bool = !concat!($(stringify!($info))?).is_empty();
             // SAFETY: the caller's arguments.
             unsafe {
                 let native_comm = Comm::inward::<A>(comm);
@@ -225,31 +182,35 @@ macro_rules! alltoallw_with_request {
                     Ok(lengths) => lengths,
                     Err(code) => return code,
                 };
-                let Some(native) = A::bound().native.$name else {
-                    #[allow(unused_mut, reason = "only a twin narrows arrays")]
-                    let mut kept: Vec<Kept> = Vec::new();
-                    let code = twin!(
+                // What the library may read until the operation has ended. Only persistent ones take an info object.
+                #[allow(unused_mut, unused_variables, reason = "a blocking call without a twin keeps nothing")]
+                let mut kept: Vec<Kept> = Vec::new();
+                #[allow(unused_variables, reason = "only requests keep anything")]
+                let persistent = const { !concat!($(stringify!($info))?).is_empty() };
+                let code = if let Some(native) = A::bound().native.$name {
+                    let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
+                    $(let mut held = <Out<Request> as Kind>::enter::<A>($request, [0, 0]);)?
+                    let code = native(
+                        buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
+                        rdispls, argument(&receive), native_comm, $(Info::inward::<A>($info),)?
+                        $(<Out<Request> as Kind>::native::<A>(&mut held, $request),)?
+                    );
+                    let code = A::bound().code_out(code);
+                    $(
+                        <Out<Request> as Kind>::leave::<A>(&mut held, $request, [0, 0], code);
+                        kept = vec![Box::new(Handles(send)), Box::new(Handles(receive))];
+                    )?
+                    code
+                } else {
+                    twin!(
                         [$($small)?] lengths
                         (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm
-                         $(, $info)?, request) kept
-                    );
-                    if code == 0 {
-                        keep::<A>(request, PERSISTENT, kept);
-                    }
-                    return code;
+                         $(, $info)? $(, $request)?) kept
+                    )
                 };
-                let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
-                let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
-                let code = native(
-                    buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
-                    rdispls, argument(&receive), native_comm, $(Info::inward::<A>($info),)?
-                    <Out<Request> as Kind>::native::<A>(&mut held, request),
-                );
-                let code = A::bound().code_out(code);
-                <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
-                if code == 0 {
-                    keep::<A>(request, PERSISTENT, vec![Box::new(Handles(send)), Box::new(Handles(receive))]);
-                }
+                $(if code == 0 {
+                    keep::<A>($request, persistent, kept);
+                })?
                 code
             }
         }
@@ -263,19 +224,16 @@ struct Handles<H>(#[expect(dead_code, reason = "kept alive, not read")] Vec<H>);
 unsafe impl<H> Send for Handles<H> {}
 
 alltoallw! {
-    MPI_Alltoallw group_lengths c_int, c_int;
-    MPI_Alltoallw_c group_lengths MPI_Count, MPI_Aint, MPI_Alltoallw;
-    MPI_Neighbor_alltoallw neighbour_lengths c_int, MPI_Aint;
-    MPI_Neighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, MPI_Neighbor_alltoallw;
-}
-
-alltoallw_with_request! {
-    MPI_Ialltoallw group_lengths c_int, c_int, ();
-    MPI_Ialltoallw_c group_lengths MPI_Count, MPI_Aint, (), MPI_Ialltoallw;
-    MPI_Ineighbor_alltoallw neighbour_lengths c_int, MPI_Aint, ();
-    MPI_Ineighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, (), MPI_Ineighbor_alltoallw;
-    MPI_Alltoallw_init group_lengths c_int, c_int, (info);
-    MPI_Alltoallw_init_c group_lengths MPI_Count, MPI_Aint, (info), MPI_Alltoallw_init;
-    MPI_Neighbor_alltoallw_init neighbour_lengths c_int, MPI_Aint, (info);
-    MPI_Neighbor_alltoallw_init_c neighbour_lengths MPI_Count, MPI_Aint, (info), MPI_Neighbor_alltoallw_init;
+    MPI_Alltoallw group_lengths c_int, c_int, (), ();
+    MPI_Alltoallw_c group_lengths MPI_Count, MPI_Aint, (), (), MPI_Alltoallw;
+    MPI_Neighbor_alltoallw neighbour_lengths c_int, MPI_Aint, (), ();
+    MPI_Neighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, (), (), MPI_Neighbor_alltoallw;
+    MPI_Ialltoallw group_lengths c_int, c_int, (), (request);
+    MPI_Ialltoallw_c group_lengths MPI_Count, MPI_Aint, (), (request), MPI_Ialltoallw;
+    MPI_Ineighbor_alltoallw neighbour_lengths c_int, MPI_Aint, (), (request);
+    MPI_Ineighbor_alltoallw_c neighbour_lengths MPI_Count, MPI_Aint, (), (request), MPI_Ineighbor_alltoallw;
+    MPI_Alltoallw_init group_lengths c_int, c_int, (info), (request);
+    MPI_Alltoallw_init_c group_lengths MPI_Count, MPI_Aint, (info), (request), MPI_Alltoallw_init;
+    MPI_Neighbor_alltoallw_init neighbour_lengths c_int, MPI_Aint, (info), (request);
+    MPI_Neighbor_alltoallw_init_c neighbour_lengths MPI_Count, MPI_Aint, (info), (request), MPI_Neighbor_alltoallw_init;
 }

@@ -50,6 +50,18 @@ unsafe fn deliver(found: &MPI_Status, error: Option<c_int>, slot: *mut MPI_Statu
     }
 }
 
+/// Asks until something is done, or until the question fails.
+fn wait(mut ask: impl FnMut(&mut c_int) -> c_int) -> c_int {
+    loop {
+        let mut done = 0;
+        let code = ask(&mut done);
+        if done != 0 || code != MPI_SUCCESS {
+            return code;
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// A request that has completed: which, how, and with what code.
 struct Completed {
     index: usize,
@@ -139,14 +151,7 @@ pub unsafe extern "C" fn MPI_Wait<A: Abi>(request: *mut MPI_Request, status: *mu
         if !is_our_own(request) {
             return shim::MPI_Wait::<A>(request, status);
         }
-        loop {
-            let mut flag = 0;
-            let code = MPI_Test::<A>(request, &mut flag, status);
-            if flag != 0 || code != MPI_SUCCESS {
-                return code;
-            }
-            std::thread::yield_now();
-        }
+        wait(|flag| MPI_Test::<A>(request, flag, status))
     }
 }
 
@@ -326,14 +331,7 @@ pub unsafe extern "C" fn MPI_Waitany<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Waitany::<A>(count, requests, index, status);
         }
-        loop {
-            let mut flag = 0;
-            let code = MPI_Testany::<A>(count, requests, index, &mut flag, status);
-            if flag != 0 || code != MPI_SUCCESS {
-                return code;
-            }
-            std::thread::yield_now();
-        }
+        wait(|flag| MPI_Testany::<A>(count, requests, index, flag, status))
     }
 }
 
@@ -376,13 +374,11 @@ pub unsafe extern "C" fn MPI_Waitsome<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Waitsome::<A>(count, requests, out_count, indices, statuses);
         }
-        loop {
+        wait(|done| {
             let code = MPI_Testsome::<A>(count, requests, out_count, indices, statuses);
-            if *out_count != 0 || code != MPI_SUCCESS {
-                return code;
-            }
-            std::thread::yield_now();
-        }
+            *done = *out_count;
+            code
+        })
     }
 }
 

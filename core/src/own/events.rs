@@ -4,10 +4,10 @@ use core::ffi::{c_char, c_int, c_void};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use super::tool::object;
+use super::tool::{bound, unwanted};
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
-use crate::family::{Abi, value_out};
+use crate::family::Abi;
 use crate::kinds::{Bind, Datatype, Info, Kind, Out, Scalar, ToolCbSafety, Verbosity};
 
 type EventCallback = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int, *mut c_void);
@@ -203,29 +203,27 @@ pub unsafe extern "C" fn MPI_T_event_handle_alloc<A: Abi>(
     let (Some(allocate), Some(ask)) = (native.MPI_T_event_handle_alloc, native.MPI_T_event_get_info) else {
         return MPI_T_ERR_INVALID_INDEX;
     };
-    let null = core::ptr::null_mut::<c_int>;
-    let mut bind = 0;
-    let mut room = [0];
     // SAFETY: what is not wanted may be null; the rest are the caller's arguments.
     unsafe {
-        let code = ask(
-            index,
-            null().cast(),
-            null(),
-            null(),
-            null().cast(),
-            null().cast(),
-            null(),
-            null().cast(),
-            null().cast(),
-            null().cast(),
-            null(),
-            &mut bind,
-        );
-        if code != 0 {
-            return A::bound().code_out(code);
-        }
-        let object = object::<A>(value_out(A::ENUMERATIONS.bind, bind), bound_to, &mut room);
-        A::bound().code_out(allocate(index, object, Info::inward::<A>(info), registration))
+        bound::<A>(
+            bound_to,
+            |bind| {
+                ask(
+                    index,
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    bind,
+                )
+            },
+            |object| allocate(index, object, Info::inward::<A>(info), registration),
+        )
     }
 }

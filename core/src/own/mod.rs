@@ -64,7 +64,7 @@ pub use session_errors::*;
 pub use session_groups::*;
 pub use sessions::*;
 pub use spawn::*;
-pub(crate) use startup::{is_running, knows_no_sessions};
 pub use startup::*;
+pub(crate) use startup::{is_running, knows_no_sessions};
 pub use tool::*;
 pub(crate) use virtual_requests::makes_requests;

@@ -9,13 +9,13 @@ use crate::kinds::{
 };
 
 /// Room for one native handle of any class.
-pub(super) type Room = [usize; 1];
+type Room = [usize; 1];
 
 /// The object that a variable is bound to, translated into `room`; null stays null.
 ///
 /// # Safety
 /// `object` is null or the address of a handle of the class that `bind` names.
-pub(super) unsafe fn object<A: Abi>(bind: c_int, object: *mut c_void, room: &mut Room) -> *mut c_void {
+unsafe fn object<A: Abi>(bind: c_int, object: *mut c_void, room: &mut Room) -> *mut c_void {
     macro_rules! by_class {
         ($($bind:ident $kind:ident),*) => {
             match bind {
@@ -39,6 +39,29 @@ pub(super) unsafe fn object<A: Abi>(bind: c_int, object: *mut c_void, room: &mut
     room.as_mut_ptr().cast()
 }
 
+/// Makes a handle that is bound to an object: `ask` tells of what class the object is, `allocate` gets it translated.
+///
+/// # Safety
+/// As for [`object`].
+pub(super) unsafe fn bound<A: Abi>(
+    bound_to: *mut c_void,
+    ask: impl FnOnce(&mut c_int) -> c_int,
+    allocate: impl FnOnce(*mut c_void) -> c_int,
+) -> c_int {
+    let (mut bind, mut room) = (0, [0]);
+    let mut code = ask(&mut bind);
+    if code == 0 {
+        // SAFETY: as the caller promises.
+        code = allocate(unsafe { object::<A>(value_out(A::ENUMERATIONS.bind, bind), bound_to, &mut room) });
+    }
+    A::bound().code_out(code)
+}
+
+/// What is not wanted of a description.
+pub(super) fn unwanted<T>() -> *mut T {
+    core::ptr::null_mut()
+}
+
 pub unsafe extern "C" fn MPI_T_cvar_handle_alloc<A: Abi>(
     index: c_int,
     bound_to: *mut c_void,
@@ -49,28 +72,26 @@ pub unsafe extern "C" fn MPI_T_cvar_handle_alloc<A: Abi>(
     let (Some(allocate), Some(ask)) = (native.MPI_T_cvar_handle_alloc, native.MPI_T_cvar_get_info) else {
         return MPI_ERR_UNSUPPORTED_OPERATION;
     };
-    let null = core::ptr::null_mut::<c_int>;
-    let mut bind = 0;
-    let mut room = [0];
     // SAFETY: what is not wanted may be null; the rest are the caller's arguments.
     unsafe {
-        let code = ask(
-            index,
-            null().cast(),
-            null(),
-            null(),
-            null().cast(),
-            null().cast(),
-            null().cast(),
-            null(),
-            &mut bind,
-            null(),
-        );
-        if code != 0 {
-            return A::bound().code_out(code);
-        }
-        let object = object::<A>(value_out(A::ENUMERATIONS.bind, bind), bound_to, &mut room);
-        A::bound().code_out(allocate(index, object, handle, count))
+        bound::<A>(
+            bound_to,
+            |bind| {
+                ask(
+                    index,
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    bind,
+                    unwanted(),
+                )
+            },
+            |object| allocate(index, object, handle, count),
+        )
     }
 }
 
@@ -85,30 +106,28 @@ pub unsafe extern "C" fn MPI_T_pvar_handle_alloc<A: Abi>(
     let (Some(allocate), Some(ask)) = (native.MPI_T_pvar_handle_alloc, native.MPI_T_pvar_get_info) else {
         return MPI_ERR_UNSUPPORTED_OPERATION;
     };
-    let null = core::ptr::null_mut::<c_int>;
-    let mut bind = 0;
-    let mut room = [0];
     // SAFETY: as for `MPI_T_cvar_handle_alloc`.
     unsafe {
-        let code = ask(
-            index,
-            null().cast(),
-            null(),
-            null(),
-            null(),
-            null().cast(),
-            null().cast(),
-            null().cast(),
-            null(),
-            &mut bind,
-            null(),
-            null(),
-            null(),
-        );
-        if code != 0 {
-            return A::bound().code_out(code);
-        }
-        let object = object::<A>(value_out(A::ENUMERATIONS.bind, bind), bound_to, &mut room);
-        A::bound().code_out(allocate(session, index, object, handle, count))
+        bound::<A>(
+            bound_to,
+            |bind| {
+                ask(
+                    index,
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                    bind,
+                    unwanted(),
+                    unwanted(),
+                    unwanted(),
+                )
+            },
+            |object| allocate(session, index, object, handle, count),
+        )
     }
 }
