@@ -8,6 +8,8 @@
 mod context;
 mod behaviours;
 pub mod installation;
+mod outliving;
 
 pub use behaviours::{ALL, Behaviour};
 pub use context::Context;
+pub use outliving::Outliving;

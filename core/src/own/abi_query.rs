@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::abi::*;
 use crate::family::Abi;
-use crate::kinds::{Datatype, Info, Kind, Out, Scalar};
+use crate::kinds::{Datatype, Scalar};
 
 pub unsafe extern "C" fn MPI_Abi_get_version<A: Abi>(major: *mut c_int, minor: *mut c_int) -> c_int {
     if major.is_null() || minor.is_null() {
@@ -22,22 +22,14 @@ pub unsafe extern "C" fn MPI_Abi_get_version<A: Abi>(major: *mut c_int, minor: *
 /// # Safety
 /// `info` is the caller's variable; info objects may be made in the present state of MPI.
 unsafe fn make_info<A: Abi>(info: *mut MPI_Info, pairs: &[(&CStr, String)]) -> c_int {
-    let native = &A::bound().native;
-    let (Some(create), Some(set)) = (native.MPI_Info_create, native.MPI_Info_set) else {
-        return MPI_ERR_UNSUPPORTED_OPERATION;
-    };
+    let table = A::bound().table();
     // SAFETY: the caller's variable, and C strings.
     unsafe {
-        let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
-        let mut code = A::bound().code_out(create(<Out<Info> as Kind>::native::<A>(&mut held, info)));
-        <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
-        if code == 0 && !info.is_null() {
-            for (key, value) in pairs {
+        let mut code = (table.MPI_Info_create)(info);
+        for (key, value) in pairs {
+            if code == MPI_SUCCESS {
                 let value = CString::new(value.as_str()).unwrap_or_default();
-                code = A::bound().code_out(set(Info::inward::<A>(*info), key.as_ptr(), value.as_ptr()));
-                if code != 0 {
-                    break;
-                }
+                code = (table.MPI_Info_set)(*info, key.as_ptr(), value.as_ptr());
             }
         }
         code

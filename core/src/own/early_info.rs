@@ -1,6 +1,7 @@
-//! Info objects made while the library is not up, where it would abort (Open MPI 4).
+//! Info objects of ours, for a library that aborts when asked for one while it is not up (Open MPI 4).
 //!
-//! Such an object is a handle of ours for all its life. A function of the library that takes it gets a native copy.
+//! Whatever the program makes is a handle of ours for all its life, since it may outlive the library. A function of the
+//! library that takes it gets a native copy.
 
 use core::ffi::{CStr, c_char, c_int};
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::session_errors::complain;
 use super::startup::is_running;
 use super::virtual_requests::OURS;
 use crate::abi::*;
@@ -41,15 +43,45 @@ fn insert(object: Object) -> MPI_Info {
     MPI_Info(bits)
 }
 
-/// A new object with these entries, for while the library is not up.
+/// A new object with these entries.
 pub(super) fn with_entries(entries: Vec<(CString, CString)>) -> MPI_Info {
     insert(Object { entries, native: None })
 }
 
 /// Does something with an object of ours.
-fn with(info: MPI_Info, act: impl FnOnce(&mut Object) -> Result<(), c_int>) -> c_int {
+fn with<A: Abi>(info: MPI_Info, act: impl FnOnce(&mut Object) -> Result<(), c_int>) -> c_int {
     let result = objects().get_mut(&info.0).ok_or(MPI_ERR_INFO).and_then(act);
-    result.err().unwrap_or(MPI_SUCCESS)
+    match result {
+        Ok(()) => MPI_SUCCESS,
+        Err(code) => complain::<A>(code),
+    }
+}
+
+/// The entries of an object of the library's.
+///
+/// # Safety
+/// MPI is running.
+unsafe fn entries_of<A: Abi>(info: MPI_Info) -> Result<Vec<(CString, CString)>, c_int> {
+    let checked = |code| if code == MPI_SUCCESS { Ok(()) } else { Err(code) };
+    let mut number = 0;
+    let mut key = [0; MPI_MAX_INFO_KEY];
+    let mut value = [0; MPI_MAX_INFO_VAL];
+    // SAFETY: variables of ours; the library's keys and values are no longer than the standard's.
+    unsafe {
+        checked(shim::MPI_Info_get_nkeys::<A>(info, &mut number))?;
+        let mut entries = Vec::new();
+        for n in 0..number {
+            let mut flag = 0;
+            let room = value.len() as c_int - 1;
+            checked(shim::MPI_Info_get_nthkey::<A>(info, n, key.as_mut_ptr()))?;
+            checked(shim::MPI_Info_get::<A>(info, key.as_ptr(), room, value.as_mut_ptr(), &mut flag))?;
+            if flag != 0 {
+                let text = |text: &[c_char]| CStr::from_ptr(text.as_ptr()).to_owned();
+                entries.push((text(&key), text(&value)));
+            }
+        }
+        Ok(entries)
+    }
 }
 
 /// The library's own object for one of ours; other handles are returned as they are.
@@ -126,13 +158,11 @@ impl Object {
 }
 
 pub unsafe extern "C" fn MPI_Info_create<A: Abi>(info: *mut MPI_Info) -> c_int {
-    // SAFETY: the caller's variable.
-    unsafe {
-        if is_running::<A>() {
-            return shim::MPI_Info_create::<A>(info);
-        }
-        *info = insert(Object::default());
+    if A::bound().native.MPI_Info_create.is_none() {
+        return complain::<A>(MPI_ERR_UNSUPPORTED_OPERATION);
     }
+    // SAFETY: the caller's variable.
+    unsafe { *info = with_entries(Vec::new()) };
     MPI_SUCCESS
 }
 
@@ -143,7 +173,7 @@ pub unsafe extern "C" fn MPI_Info_free<A: Abi>(info: *mut MPI_Info) -> c_int {
             return shim::MPI_Info_free::<A>(info);
         }
         let removed = objects().remove(&(*info).0);
-        let Some(mut object) = removed else { return MPI_ERR_INFO };
+        let Some(mut object) = removed else { return complain::<A>(MPI_ERR_INFO) };
         forget::<A>(&mut object);
         *info = MPI_INFO_NULL;
     }
@@ -151,16 +181,27 @@ pub unsafe extern "C" fn MPI_Info_free<A: Abi>(info: *mut MPI_Info) -> c_int {
 }
 
 pub unsafe extern "C" fn MPI_Info_dup<A: Abi>(info: MPI_Info, made: *mut MPI_Info) -> c_int {
-    // SAFETY: the caller's variable.
-    unsafe {
-        if !is_ours(info) {
-            return shim::MPI_Info_dup::<A>(info, made);
+    let mut copy = Vec::new();
+    let code = if is_ours(info) {
+        with::<A>(info, |object| {
+            copy.clone_from(&object.entries);
+            Ok(())
+        })
+    } else {
+        // SAFETY: an object of the library's is there while MPI is running.
+        match unsafe { entries_of::<A>(info) } {
+            Ok(entries) => {
+                copy = entries;
+                MPI_SUCCESS
+            }
+            Err(code) => code,
         }
-        let entries = objects().get(&info.0).map(|object| object.entries.clone());
-        let Some(entries) = entries else { return MPI_ERR_INFO };
-        *made = with_entries(entries);
+    };
+    if code == MPI_SUCCESS {
+        // SAFETY: the caller's variable.
+        unsafe { *made = with_entries(copy) };
     }
-    MPI_SUCCESS
+    code
 }
 
 pub unsafe extern "C" fn MPI_Info_set<A: Abi>(
@@ -172,7 +213,7 @@ pub unsafe extern "C" fn MPI_Info_set<A: Abi>(
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_set::<A>(info, key, value) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: the caller's strings.
         let (key, value) = unsafe {
             (key_of(key)?.to_owned(), text(value, MPI_MAX_INFO_VAL, MPI_ERR_INFO_VALUE)?.to_owned())
@@ -191,7 +232,7 @@ pub unsafe extern "C" fn MPI_Info_delete<A: Abi>(info: MPI_Info, key: *const c_c
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_delete::<A>(info, key) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: the caller's string.
         let key = unsafe { key_of(key)? };
         let place = object.entries.iter().position(|entry| *entry.0 == *key).ok_or(MPI_ERR_INFO_NOKEY)?;
@@ -212,7 +253,7 @@ pub unsafe extern "C" fn MPI_Info_get<A: Abi>(
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_get::<A>(info, key, room, value, flag) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: the caller's string and variables; the buffer holds `room` characters and a NUL.
         unsafe {
             let found = object.get(key_of(key)?);
@@ -235,7 +276,7 @@ pub unsafe extern "C" fn MPI_Info_get_valuelen<A: Abi>(
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_get_valuelen::<A>(info, key, length, flag) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: the caller's string and variables.
         unsafe {
             let found = object.get(key_of(key)?);
@@ -252,14 +293,14 @@ pub unsafe extern "C" fn MPI_Info_get_valuelen<A: Abi>(
 ///
 /// # Safety
 /// The caller's string and variables.
-pub(super) unsafe fn get_string(
+pub(super) unsafe fn get_string<A: Abi>(
     info: MPI_Info,
     key: *const c_char,
     room: *mut c_int,
     value: *mut c_char,
     flag: *mut c_int,
 ) -> c_int {
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: as the caller promises.
         unsafe {
             let found = object.get(key_of(key)?);
@@ -280,7 +321,7 @@ pub unsafe extern "C" fn MPI_Info_get_nkeys<A: Abi>(info: MPI_Info, number: *mut
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_get_nkeys::<A>(info, number) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         // SAFETY: the caller's variable.
         unsafe { *number = object.entries.len() as c_int };
         Ok(())
@@ -292,7 +333,7 @@ pub unsafe extern "C" fn MPI_Info_get_nthkey<A: Abi>(info: MPI_Info, n: c_int, k
         // SAFETY: the caller's arguments.
         return unsafe { shim::MPI_Info_get_nthkey::<A>(info, n, key) };
     }
-    with(info, |object| {
+    with::<A>(info, |object| {
         let entry = usize::try_from(n).ok().and_then(|n| object.entries.get(n)).ok_or(MPI_ERR_ARG)?;
         // SAFETY: the caller's buffer holds `MPI_MAX_INFO_KEY` characters.
         unsafe { write(&entry.0, MPI_MAX_INFO_KEY - 1, key) };

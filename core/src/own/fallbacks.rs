@@ -74,13 +74,12 @@ pub unsafe extern "C" fn MPI_Type_get_value_index<A: Abi>(
 }
 
 pub unsafe extern "C" fn MPI_Get_hw_resource_info<A: Abi>(info: *mut MPI_Info) -> c_int {
-    let native = &A::bound().native;
-    // A library that knows of no resources says so with an empty object (MPI-5.0, section 9.1.2).
-    let Some(make) = native.MPI_Get_hw_resource_info.or(native.MPI_Info_create) else {
-        return MPI_ERR_UNSUPPORTED_OPERATION;
-    };
     // SAFETY: the caller's variable.
     unsafe {
+        // A library that knows of no resources says so with an empty object (MPI-5.0, section 9.1.2).
+        let Some(make) = A::bound().native.MPI_Get_hw_resource_info else {
+            return (A::bound().table().MPI_Info_create)(info);
+        };
         let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
         let code = A::bound().code_out(make(<Out<Info> as Kind>::native::<A>(&mut held, info)));
         <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
@@ -306,7 +305,7 @@ pub unsafe extern "C" fn MPI_Info_get_string<A: Abi>(
     let native = &A::bound().native;
     if early_info::is_ours(info) {
         // SAFETY: the caller's arguments.
-        return unsafe { early_info::get_string(info, key, room, value, flag) };
+        return unsafe { early_info::get_string::<A>(info, key, room, value, flag) };
     }
     let info = Info::inward::<A>(info);
     // SAFETY: the caller's arguments.
@@ -335,14 +334,14 @@ pub unsafe extern "C" fn MPI_Info_get_string<A: Abi>(
 /// What is known of the process before the library is up: its command, as the first argument gives it.
 ///
 /// # Safety
-/// The caller's `argc` and `argv`, as for `MPI_Init`.
-unsafe fn early_environment(argc: c_int, argv: *mut *mut *mut c_char) -> Vec<(CString, CString)> {
+/// The caller's `argc` and `argv`, as `main` has them.
+unsafe fn early_environment(argc: c_int, argv: *const *const c_char) -> Vec<(CString, CString)> {
     // SAFETY: as the caller promises.
     let command = unsafe {
-        if argc < 1 || argv.is_null() || (*argv).is_null() || (**argv).is_null() {
+        if argc < 1 || argv.is_null() || (*argv).is_null() {
             return Vec::new();
         }
-        CStr::from_ptr(**argv).to_owned()
+        CStr::from_ptr(*argv).to_owned()
     };
     vec![(c"command".to_owned(), command)]
 }
@@ -356,16 +355,14 @@ pub unsafe extern "C" fn MPI_Info_create_env<A: Abi>(
     // SAFETY: the caller's variables.
     unsafe {
         if native.MPI_Info_create_env.is_none() && !startup::is_running::<A>() {
-            *info = early_info::with_entries(early_environment(argc, argv));
+            *info = early_info::with_entries(early_environment(argc, argv.cast_const().cast()));
             return MPI_SUCCESS;
         }
-        let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
-        let argument = <Out<Info> as Kind>::native::<A>(&mut held, info);
-        let code = match (native.MPI_Info_create_env, native.MPI_Info_dup) {
-            (Some(create), _) => create(argc, argv, argument),
-            (None, Some(duplicate)) => duplicate(Info::inward::<A>(MPI_INFO_ENV), argument),
-            (None, None) => return MPI_ERR_UNSUPPORTED_OPERATION,
+        let Some(create) = native.MPI_Info_create_env else {
+            return (A::bound().table().MPI_Info_dup)(MPI_INFO_ENV, info);
         };
+        let mut held = <Out<Info> as Kind>::enter::<A>(info, [0, 0]);
+        let code = create(argc, argv, <Out<Info> as Kind>::native::<A>(&mut held, info));
         let code = A::bound().code_out(code);
         <Out<Info> as Kind>::leave::<A>(&mut held, info, [0, 0], code);
         code
@@ -396,5 +393,20 @@ pub unsafe extern "C" fn MPI_Comm_idup_with_info<A: Abi>(
         <Late<Comm> as Kind>::leave::<A>(&mut held, made, [0, 0], code);
         <Out<Request> as Kind>::leave::<A>(&mut held_request, request, [0, 0], code);
         code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_the_first_argument() {
+        let argv = [c"program".as_ptr(), c"argument".as_ptr(), core::ptr::null()];
+        // SAFETY: as many arguments.
+        let told = unsafe { early_environment(2, argv.as_ptr()) };
+        assert_eq!(told, [(c"command".to_owned(), c"program".to_owned())]);
+        // SAFETY: nothing is read.
+        assert_eq!(unsafe { early_environment(0, core::ptr::null()) }, []);
     }
 }

@@ -87,7 +87,9 @@ unsafe fn comm_of(name: *const c_char) -> Result<MPI_Comm, c_int> {
     }
     // SAFETY: as the caller promises.
     let name = unsafe { CStr::from_ptr(name) };
-    SETS.iter().find(|set| set.0 == name).map(|set| set.1).ok_or(MPI_ERR_ARG)
+    // It is a URI, whose first two parts are the same in capital letters.
+    let is = |set: &CStr| set.to_bytes().eq_ignore_ascii_case(name.to_bytes());
+    SETS.iter().find(|set| is(set.0)).map(|set| set.1).ok_or(MPI_ERR_ARG)
 }
 
 fn checked(code: c_int) -> Result<(), c_int> {

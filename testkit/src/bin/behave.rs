@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anympi::abi::{MPI_ERRORS_RETURN, MPI_INT, MPI_SUM};
 use anympi::{ProcessArguments, SearchPaths, Selection, State, ThreadLevel, Visibility};
-use anympi_testkit::{ALL, Context};
+use anympi_testkit::{ALL, Context, Outliving};
 use clap::Parser;
 
 /// Runs the behaviours that every MPI must show, under the launcher of the MPI chosen.
@@ -62,11 +62,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         println!("{}, {granted}, {} ranks", mpi.info().summary(), context.size);
     }
     let failures = behave(&context, arguments.filter.as_deref())?;
+    let outliving = Outliving::make(&context)?;
     mpi.finalize().map_err(|error| error.to_string())?;
     mpi.finalize().map_err(|error| format!("a second finalize: {error}"))?;
     if mpi.state() != State::Finalized {
         return Err(format!("a finalized library is {:?}", mpi.state()));
     }
+    outliving.check(mpi.table())?;
     Ok(failures == 0)
 }
 
