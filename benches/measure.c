@@ -1,18 +1,31 @@
 /* Measures the calls of calls.c, natively and through libmpi_abi.so.1, turn by turn in one process. See side.h.
  *
  *     measure calls OURS NATIVE ROUNDS     each thing measured, as one line of JSON of the first rank
+ *     measure count OURS NATIVE TURNS      the calls of one rank, dumping what callgrind counts: run it under callgrind
  *     measure load OURS                    nanoseconds of the first MPI call, which chooses and loads the library
  *     measure dlopen LIBRARY               nanoseconds that the dynamic linker takes for the library alone
+ *
+ * Two ranks get a core each. Where the scheduler may put both on one, it does so in some rounds and not in others; a
+ * message then costs what both ranks do for it instead of the slower one's part, and the least of all rounds would tell
+ * which side was lucky.
  *
  * A batch is so short that the scheduler leaves most of them alone; the least of many is the time of the call. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "side.h"
+#ifdef COUNTING
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_START_INSTRUMENTATION
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name)
+#endif
 
 enum { BATCH = 20000 /* ns */, SIDES = 2, PASSES = 5 };
 
@@ -56,6 +69,21 @@ static const struct side *side_of(const char *path)
         exit(1);
     }
     return side;
+}
+
+/* Gives each rank a core of its own, where the launcher has left it several. */
+static void keep_apart(int rank)
+{
+    cpu_set_t allowed, own;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+        return;
+    int left = rank % CPU_COUNT(&allowed), core = 0;
+    while (!CPU_ISSET(core, &allowed) || left-- > 0)
+        core++;
+    CPU_ZERO(&own);
+    CPU_SET(core, &own);
+    if (sched_setaffinity(0, sizeof own, &own) != 0)
+        perror("a core of its own for each rank");
 }
 
 static int ascending(const void *left, const void *right)
@@ -122,18 +150,34 @@ static void print(const struct measured *thing, const struct record *record, int
     printf("}\n");
 }
 
-static int calls(const char *ours, const char *native, int rounds)
+/* Loads both sides and brings MPI up. */
+static void start(const struct side *sides[SIDES], const char *ours, const char *native, int *rank, int *size)
 {
     /* Ours first: it chooses the library, which the other one then finds loaded. */
-    const struct side *sides[SIDES] = { NULL, NULL };
     sides[1] = side_of(ours);
-    int rank = 0, size = 0;
-    sides[1]->initialize(&rank, &size);
+    sides[1]->initialize(rank, size);
+    if (*size > 1)
+        keep_apart(*rank);
     sides[0] = side_of(native);
+    for (int which = 0; which < SIDES; which++)
+        sides[which]->prepare();
+}
+
+static void stop(const struct side *sides[SIDES])
+{
+    for (int which = 0; which < SIDES; which++)
+        sides[which]->finish();
+    sides[1]->finalize();
+}
+
+static int calls(const char *ours, const char *native, int rounds)
+{
+    const struct side *sides[SIDES] = { NULL, NULL };
+    int rank = 0, size = 0;
+    start(sides, ours, native, &rank, &size);
     int count = sides[0]->count;
     struct record *records = calloc((size_t)count, sizeof *records);
     for (int which = 0; which < SIDES; which++) {
-        sides[which]->prepare();
         for (int index = 0; records != NULL && index < count; index++) {
             records[index].times[which] = calloc((size_t)rounds, sizeof(double));
             if (records[index].times[which] == NULL)
@@ -159,9 +203,31 @@ static int calls(const char *ours, const char *native, int rounds)
             free(records[index].times[which]);
     }
     free(records);
-    for (int which = 0; which < SIDES; which++)
-        sides[which]->finish();
-    sides[1]->finalize();
+    stop(sides);
+    return 0;
+}
+
+/* Under callgrind: a dump for each thing and side, whose name says what it is of. */
+static int count_instructions(const char *ours, const char *native, int turns)
+{
+    const struct side *sides[SIDES] = { NULL, NULL };
+    int rank = 0, size = 0;
+    start(sides, ours, native, &rank, &size);
+    CALLGRIND_START_INSTRUMENTATION;
+    for (int index = 0; index < sides[0]->count; index++) {
+        for (int which = 0; which < SIDES; which++) {
+            const struct measured *thing = &sides[which]->measured[index];
+            if (thing->ranks != 1)
+                continue;
+            char name[128];
+            snprintf(name, sizeof name, "%s: %s", which == 0 ? "native" : "ours", thing->name);
+            thing->turns(turns);
+            CALLGRIND_ZERO_STATS;
+            thing->turns(turns);
+            CALLGRIND_DUMP_STATS_AT(name);
+        }
+    }
+    stop(sides);
     return 0;
 }
 
@@ -169,6 +235,8 @@ int main(int count, char **arguments)
 {
     if (count == 5 && strcmp(arguments[1], "calls") == 0 && atoi(arguments[4]) > 0)
         return calls(arguments[2], arguments[3], atoi(arguments[4]));
+    if (count == 5 && strcmp(arguments[1], "count") == 0 && atoi(arguments[4]) > 0)
+        return count_instructions(arguments[2], arguments[3], atoi(arguments[4]));
     if (count == 3 && strcmp(arguments[1], "load") == 0) {
         const struct side *side = side_of(arguments[2]);
         double start = now();
@@ -182,6 +250,6 @@ int main(int count, char **arguments)
         printf("{\"nanoseconds\":%.0f}\n", now() - start);
         return 0;
     }
-    fprintf(stderr, "usage: measure calls OURS NATIVE ROUNDS | measure load OURS | measure dlopen LIBRARY\n");
+    fprintf(stderr, "usage: measure calls OURS NATIVE ROUNDS | measure count OURS NATIVE TURNS | measure load OURS | measure dlopen LIBRARY\n");
     return 2;
 }

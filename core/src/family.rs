@@ -17,6 +17,7 @@ use crate::abi::{
     MPI_Status, MPI_TAG_UB, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE, MPI_THREAD_SERIALIZED,
     MPI_THREAD_SINGLE, MPI_UNDEFINED, MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY, MPI_WIN_MODEL, PREDEFINED_END,
 };
+use crate::rare::rare;
 use crate::table::{FnTable, NativeTable};
 
 /// Pairs of a standard value and a native one.
@@ -133,6 +134,7 @@ pub trait Abi: Sized + 'static {
         if rank >= 0 {
             return rank;
         }
+        rare();
         match rank {
             MPI_ANY_SOURCE => Self::ANY_SOURCE,
             MPI_PROC_NULL => Self::PROC_NULL,
@@ -146,8 +148,10 @@ pub trait Abi: Sized + 'static {
     #[inline]
     fn rank_out(rank: c_int) -> c_int {
         if rank >= 0 {
-            rank
-        } else if rank == Self::PROC_NULL {
+            return rank;
+        }
+        rare();
+        if rank == Self::PROC_NULL {
             MPI_PROC_NULL
         } else if rank == Self::ANY_SOURCE {
             MPI_ANY_SOURCE
@@ -162,12 +166,10 @@ pub trait Abi: Sized + 'static {
     #[inline]
     fn tag_in(tag: c_int) -> c_int {
         if tag >= 0 {
-            tag
-        } else if tag == MPI_ANY_TAG {
-            Self::ANY_TAG
-        } else {
-            c_int::MIN
+            return tag;
         }
+        rare();
+        if tag == MPI_ANY_TAG { Self::ANY_TAG } else { c_int::MIN }
     }
 
     /// A keyval, as an argument.
@@ -580,7 +582,11 @@ pub(crate) fn bits_out(pairs: Pairs, native: c_int) -> c_int {
 /// A choice buffer: `MPI_BOTTOM` is null everywhere, `MPI_IN_PLACE` is not.
 #[inline]
 pub(crate) fn buffer_in<A: Abi>(buffer: *mut c_void) -> *mut c_void {
-    if buffer.addr() == 1 { core::ptr::without_provenance_mut(A::IN_PLACE.cast_unsigned()) } else { buffer }
+    if buffer.addr() != 1 {
+        return buffer;
+    }
+    rare();
+    core::ptr::without_provenance_mut(A::IN_PLACE.cast_unsigned())
 }
 
 #[cfg(test)]

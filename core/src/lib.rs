@@ -29,6 +29,7 @@ mod narrow;
 mod own;
 mod plugins;
 mod raise;
+mod rare;
 mod registry;
 mod search;
 mod selection;

@@ -300,7 +300,7 @@ macro_rules! mpi_functions {
             fn MPI_Comm_group(comm: Comm, group: Out<Group>) -> Code;
             fn MPI_Comm_idup(comm: Comm, newcomm: Late<Comm>, request: Out<Request>) -> Code;
             #[own] fn MPI_Comm_idup_with_info(comm: Comm, info: Info, newcomm: Late<Comm>, request: Out<Request>) -> Code;
-            fn MPI_Comm_rank(comm: Comm, rank: Out<Rank>) -> Code;
+            fn MPI_Comm_rank(comm: Comm, rank: OutOwnRank) -> Code;
             fn MPI_Comm_remote_group(comm: Comm, group: Out<Group>) -> Code;
             fn MPI_Comm_remote_size(comm: Comm, size: OutInt) -> Code;
             fn MPI_Comm_set_attr(comm: Comm, comm_keyval: Keyval, attribute_val: Address) -> Code;
@@ -319,7 +319,7 @@ macro_rules! mpi_functions {
             fn MPI_Group_intersection(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;
             fn MPI_Group_range_excl(group: Group, n: Int, ranges: OutInt, newgroup: Out<Group>) -> Code;
             fn MPI_Group_range_incl(group: Group, n: Int, ranges: OutInt, newgroup: Out<Group>) -> Code;
-            fn MPI_Group_rank(group: Group, rank: Out<Rank>) -> Code;
+            fn MPI_Group_rank(group: Group, rank: OutOwnRank) -> Code;
             fn MPI_Group_size(group: Group, size: OutInt) -> Code;
             fn MPI_Group_translate_ranks(group1: Group, n: Int, ranks1: InArray<Rank>[n], group2: Group, ranks2: OutArray<Rank>[n]) -> Code;
             fn MPI_Group_union(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;

@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 
 use super::scalars::*;
 use super::{Kind, Pointee, Relations, int_at, length};
@@ -34,7 +34,7 @@ impl<K: Scalar> Kind for InArray<K> {
         outer: Self::Outer,
         related: Relations,
     ) {
-        let length = if outer.is_null() { 0 } else { length(related[0]) };
+        let length = room(outer, related);
         // SAFETY: both arrays have that many elements.
         unsafe {
             let first = ArrayBuffer::uninit_at(place, length);
@@ -55,22 +55,20 @@ impl<K: Scalar> Kind for InArray<K> {
 /// holds the native ones, packed at its start. No length of it needs memory.
 pub struct InOutArray<K>(PhantomData<K>);
 
-/// How long an array in place is, and what was in it if somebody waits for the end of one of its requests.
-pub struct InPlace<H> {
-    length: usize,
-    before: Option<Box<[H]>>,
-}
+/// What was in such an array before the call.
+pub struct Before<H>(Box<[H]>);
 
 impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
     type Outer = *mut K::Outer;
     type Native<A: Abi> = *mut K::Native<A>;
-    type Held<A: Abi> = InPlace<K::Outer>;
+    // There if somebody waits for the end of a request, and then one word as well; `leave` frees it.
+    type Held<A: Abi> = Option<ManuallyDrop<Box<Before<K::Outer>>>>;
 
     #[inline]
     unsafe fn enter<A: Abi>(outer: Self::Outer, related: Relations) -> Self::Held<A> {
         const { assert!(size_of::<K::Native<A>>() <= size_of::<K::Outer>()) };
         const { assert!(align_of::<K::Native<A>>() <= align_of::<K::Outer>()) };
-        let length = if outer.is_null() { 0 } else { length(related[0]) };
+        let length = room(outer, related);
         // SAFETY: the caller's array has that many readable elements.
         let before = if attachments::any() { Some(unsafe { copy_of(outer, length) }) } else { None };
         let packed = outer.cast::<K::Native<A>>();
@@ -83,30 +81,36 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
                 }
             }
         }
-        InPlace { length, before }
+        before
     }
     #[inline]
     fn native<A: Abi>(_held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
         outer.cast()
     }
     #[inline]
-    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {
+    unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, related: Relations, _code: c_int) {
         let packed = outer.cast::<K::Native<A>>();
         // Backwards: a handle may lie where one before it is unpacked to.
-        for index in (0..held.length).rev() {
+        for index in (0..room(outer, related)).rev() {
             // SAFETY: `enter` has packed that many elements.
             unsafe {
                 let handle = K::outward::<A>(packed.add(index).read(), K::Outer::from_bits(0));
-                if !is_same_place::<K, A>() || handle.bits() < PREDEFINED_END {
+                if !is_same_place::<K, A>() || handle.bits() != outer.add(index).read().bits() {
                     outer.add(index).write(handle);
                 }
             }
         }
-        if let Some(before) = &held.before {
+        if let Some(before) = held.take() {
             // SAFETY: as above.
-            unsafe { release_ended(before, outer) };
+            unsafe { release_ended(ManuallyDrop::into_inner(before), outer) };
         }
     }
+}
+
+/// How many elements an array has for the library.
+#[inline]
+fn room<T>(array: *const T, related: Relations) -> usize {
+    if array.is_null() { 0 } else { length(related[0]) }
 }
 
 /// Whether packing leaves dynamic handles where and as they are.
@@ -119,8 +123,9 @@ const fn is_same_place<K: Scalar, A: Abi>() -> bool {
 /// # Safety
 /// The array is as long as the copy that was made of it.
 #[cold]
-unsafe fn release_ended<H: Handle>(before: &[H], array: *const H) {
-    for (index, before) in before.iter().enumerate() {
+#[inline(never)]
+unsafe fn release_ended<H: Handle>(before: Box<Before<H>>, array: *const H) {
+    for (index, before) in before.0.iter().enumerate() {
         // SAFETY: as the caller promises.
         if unsafe { *array.add(index) }.bits() == H::CLASS.null() {
             attachments::release(before.bits());
@@ -131,9 +136,10 @@ unsafe fn release_ended<H: Handle>(before: &[H], array: *const H) {
 /// # Safety
 /// The array has that many readable elements.
 #[cold]
-unsafe fn copy_of<H: Handle>(array: *const H, length: usize) -> Box<[H]> {
+#[inline(never)]
+unsafe fn copy_of<H: Handle>(array: *const H, length: usize) -> ManuallyDrop<Box<Before<H>>> {
     // SAFETY: as the caller promises.
-    (0..length).map(|index| unsafe { *array.add(index) }).collect()
+    ManuallyDrop::new(Box::new(Before((0..length).map(|index| unsafe { *array.add(index) }).collect())))
 }
 
 /// An array that MPI writes.
@@ -215,7 +221,7 @@ macro_rules! status_arrays {
                 related: Relations,
             ) {
                 // SAFETY: the library writes what `leave` reads.
-                unsafe { ArrayBuffer::uninit_at(place, if outer.is_null() { 0 } else { length(related[0]) }) };
+                unsafe { ArrayBuffer::uninit_at(place, room(outer, related)) };
             }
             #[inline]
             fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {

@@ -10,11 +10,14 @@ use crate::abi::{Handle, MPI_BUFFER_AUTOMATIC, MPI_Comm, MPI_REQUEST_NULL, MPI_R
 use crate::attachments;
 use crate::family::Abi;
 use crate::own::{communicator_made, watch_communicator};
+use crate::rare::rare;
 
 /// A kind whose null pointer is a sentinel with an address of its own in some libraries.
 pub trait Pointee: Scalar {
-    /// What the library gets where the caller passed null.
+    /// What the library gets where the caller passed null: an error, if it is no sentinel.
+    #[inline]
     fn null<A: Abi>() -> *mut Self::Native<A> {
+        rare();
         core::ptr::null_mut()
     }
     /// What a result variable holds before the call; a call that fails may leave it so.
@@ -173,7 +176,7 @@ impl<K: Pointee> Kind for InOut<K> {
     }
     #[inline]
     fn native<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer) -> Self::Native<A> {
-        if outer.is_null() { core::ptr::null_mut() } else { held.as_mut_ptr() }
+        if outer.is_null() { K::null::<A>() } else { held.as_mut_ptr() }
     }
     #[inline]
     unsafe fn leave<A: Abi>(held: &mut Self::Held<A>, outer: Self::Outer, _related: Relations, _code: c_int) {

@@ -177,6 +177,8 @@ scalars! {
     IntTriples: *mut [c_int; 3], *mut [c_int; 3], |outer| outer, |native| native;
     /// One or more `int`s that MPI writes and that mean the same everywhere: a size, a count, a flag.
     OutInt: *mut c_int, *mut c_int, |outer| outer, |native| native;
+    /// The caller's own rank, or `MPI_UNDEFINED`, which MPI writes: never a rank with a meaning of its own.
+    OutOwnRank: *mut c_int, *mut c_int, |outer| outer, |native| native;
     /// `MPI_Count`s that MPI writes.
     OutCount: *mut i64, *mut i64, |outer| outer, |native| native;
     /// An `MPI_Count` that MPI reads and writes.

@@ -10,6 +10,7 @@ use super::virtual_requests::{any, is_ours, remove, with};
 use crate::abi::*;
 use crate::family::Abi;
 use crate::raise::{Object, raise};
+use crate::rare::rarely;
 use crate::table::shim;
 
 /// A handle of ours without an operation is an error like any other.
@@ -115,8 +116,10 @@ pub unsafe extern "C" fn MPI_Request_get_status<A: Abi>(
         if !is_ours(request) {
             return shim::MPI_Request_get_status::<A>(request, flag, status);
         }
-        let mut ignored = EMPTY;
-        look::<A>(request, &mut *flag, status.as_mut().unwrap_or(&mut ignored))
+        rarely(move || {
+            let mut ignored = EMPTY;
+            look::<A>(request, &mut *flag, status.as_mut().unwrap_or(&mut ignored))
+        })
     }
 }
 
@@ -130,7 +133,7 @@ pub unsafe extern "C" fn MPI_Test<A: Abi>(
         if !is_our_own(request) {
             return shim::MPI_Test::<A>(request, flag, status);
         }
-        match known::<A, _>(end_one(&mut *request)) {
+        rarely(move || match known::<A, _>(end_one(&mut *request)) {
             Ok(None) => {
                 *flag = 0;
                 MPI_SUCCESS
@@ -141,7 +144,7 @@ pub unsafe extern "C" fn MPI_Test<A: Abi>(
                 code
             }
             Err(code) => code,
-        }
+        })
     }
 }
 
@@ -151,7 +154,7 @@ pub unsafe extern "C" fn MPI_Wait<A: Abi>(request: *mut MPI_Request, status: *mu
         if !is_our_own(request) {
             return shim::MPI_Wait::<A>(request, status);
         }
-        wait(|flag| MPI_Test::<A>(request, flag, status))
+        rarely(move || wait(|flag| MPI_Test::<A>(request, flag, status)))
     }
 }
 
@@ -165,13 +168,15 @@ pub unsafe extern "C" fn MPI_Waitall<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Waitall::<A>(count, requests, statuses);
         }
-        let mut all = Vec::new();
-        for index in 0..count as usize {
-            let mut status = EMPTY;
-            let code = MPI_Wait::<A>(requests.add(index), &mut status);
-            all.push(Completed { index, status, code });
-        }
-        deliver_all(&all, |_, one| one.index, statuses)
+        rarely(move || {
+            let mut all = Vec::new();
+            for index in 0..count as usize {
+                let mut status = EMPTY;
+                let code = MPI_Wait::<A>(requests.add(index), &mut status);
+                all.push(Completed { index, status, code });
+            }
+            deliver_all(&all, |_, one| one.index, statuses)
+        })
     }
 }
 
@@ -207,14 +212,16 @@ pub unsafe extern "C" fn MPI_Testall<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Testall::<A>(count, requests, flag, statuses);
         }
-        // Nothing may change before all are complete.
-        for index in 0..count as usize {
-            let code = MPI_Request_get_status::<A>(*requests.add(index), flag, MPI_STATUS_IGNORE);
-            if code != MPI_SUCCESS || *flag == 0 {
-                return code;
+        rarely(move || {
+            // Nothing may change before all are complete.
+            for index in 0..count as usize {
+                let code = MPI_Request_get_status::<A>(*requests.add(index), flag, MPI_STATUS_IGNORE);
+                if code != MPI_SUCCESS || *flag == 0 {
+                    return code;
+                }
             }
-        }
-        MPI_Waitall::<A>(count, requests, statuses)
+            MPI_Waitall::<A>(count, requests, statuses)
+        })
     }
 }
 
@@ -300,23 +307,25 @@ pub unsafe extern "C" fn MPI_Testany<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Testany::<A>(count, requests, index, flag, status);
         }
-        (*index, *flag) = (MPI_UNDEFINED, 0);
-        match known::<A, _>(end_some::<A>(count, requests, true)) {
-            Ok(None) => {
-                *flag = 1;
-                deliver(&EMPTY, None, status);
-                MPI_SUCCESS
-            }
-            Ok(Some(ended)) => match ended.first() {
-                Some(one) => {
-                    (*index, *flag) = (one.index as c_int, 1);
-                    deliver(&one.status, None, status);
-                    one.code
+        rarely(move || {
+            (*index, *flag) = (MPI_UNDEFINED, 0);
+            match known::<A, _>(end_some::<A>(count, requests, true)) {
+                Ok(None) => {
+                    *flag = 1;
+                    deliver(&EMPTY, None, status);
+                    MPI_SUCCESS
                 }
-                None => MPI_SUCCESS,
-            },
-            Err(code) => code,
-        }
+                Ok(Some(ended)) => match ended.first() {
+                    Some(one) => {
+                        (*index, *flag) = (one.index as c_int, 1);
+                        deliver(&one.status, None, status);
+                        one.code
+                    }
+                    None => MPI_SUCCESS,
+                },
+                Err(code) => code,
+            }
+        })
     }
 }
 
@@ -331,7 +340,7 @@ pub unsafe extern "C" fn MPI_Waitany<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Waitany::<A>(count, requests, index, status);
         }
-        wait(|flag| MPI_Testany::<A>(count, requests, index, flag, status))
+        rarely(move || wait(|flag| MPI_Testany::<A>(count, requests, index, flag, status)))
     }
 }
 
@@ -347,18 +356,20 @@ pub unsafe extern "C" fn MPI_Testsome<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Testsome::<A>(count, requests, out_count, indices, statuses);
         }
-        *out_count = MPI_UNDEFINED;
-        match known::<A, _>(end_some::<A>(count, requests, false)) {
-            Ok(None) => MPI_SUCCESS,
-            Ok(Some(ended)) => {
-                *out_count = ended.len() as c_int;
-                for (position, one) in ended.iter().enumerate() {
-                    *indices.add(position) = one.index as c_int;
+        rarely(move || {
+            *out_count = MPI_UNDEFINED;
+            match known::<A, _>(end_some::<A>(count, requests, false)) {
+                Ok(None) => MPI_SUCCESS,
+                Ok(Some(ended)) => {
+                    *out_count = ended.len() as c_int;
+                    for (position, one) in ended.iter().enumerate() {
+                        *indices.add(position) = one.index as c_int;
+                    }
+                    deliver_all(&ended, |position, _| position, statuses)
                 }
-                deliver_all(&ended, |position, _| position, statuses)
+                Err(code) => code,
             }
-            Err(code) => code,
-        }
+        })
     }
 }
 
@@ -374,10 +385,12 @@ pub unsafe extern "C" fn MPI_Waitsome<A: Abi>(
         if !some_are_ours(count, requests) {
             return shim::MPI_Waitsome::<A>(count, requests, out_count, indices, statuses);
         }
-        wait(|done| {
-            let code = MPI_Testsome::<A>(count, requests, out_count, indices, statuses);
-            *done = *out_count;
-            code
+        rarely(move || {
+            wait(|done| {
+                let code = MPI_Testsome::<A>(count, requests, out_count, indices, statuses);
+                *done = *out_count;
+                code
+            })
         })
     }
 }
@@ -388,10 +401,12 @@ pub unsafe extern "C" fn MPI_Request_free<A: Abi>(request: *mut MPI_Request) -> 
         if !is_our_own(request) {
             return shim::MPI_Request_free::<A>(request);
         }
-        let code =
-            known::<A, _>(with(*request, |operation| Ok(operation.free()))).unwrap_or_else(|code| code);
-        remove(&mut *request);
-        code
+        rarely(move || {
+            let code =
+                known::<A, _>(with(*request, |operation| Ok(operation.free()))).unwrap_or_else(|code| code);
+            remove(&mut *request);
+            code
+        })
     }
 }
 
@@ -401,7 +416,9 @@ pub unsafe extern "C" fn MPI_Cancel<A: Abi>(request: *mut MPI_Request) -> c_int 
         if !is_our_own(request) {
             return shim::MPI_Cancel::<A>(request);
         }
-        known::<A, _>(with(*request, |operation| Ok(operation.cancel()))).unwrap_or_else(|code| code)
+        rarely(move || {
+            known::<A, _>(with(*request, |operation| Ok(operation.cancel()))).unwrap_or_else(|code| code)
+        })
     }
 }
 
@@ -411,7 +428,9 @@ pub unsafe extern "C" fn MPI_Start<A: Abi>(request: *mut MPI_Request) -> c_int {
         if !is_our_own(request) {
             return shim::MPI_Start::<A>(request);
         }
-        known::<A, _>(with(*request, |operation| Ok(operation.start()))).unwrap_or_else(|code| code)
+        rarely(move || {
+            known::<A, _>(with(*request, |operation| Ok(operation.start()))).unwrap_or_else(|code| code)
+        })
     }
 }
 
@@ -421,7 +440,9 @@ pub unsafe extern "C" fn MPI_Startall<A: Abi>(count: c_int, requests: *mut MPI_R
         if !some_are_ours(count, requests) {
             return shim::MPI_Startall::<A>(count, requests);
         }
-        let codes = (0..count as usize).map(|index| MPI_Start::<A>(requests.add(index)));
-        codes.into_iter().find(|&code| code != MPI_SUCCESS).unwrap_or(MPI_SUCCESS)
+        rarely(move || {
+            let codes = (0..count as usize).map(|index| MPI_Start::<A>(requests.add(index)));
+            codes.into_iter().find(|&code| code != MPI_SUCCESS).unwrap_or(MPI_SUCCESS)
+        })
     }
 }

@@ -7,27 +7,33 @@ use core::ffi::{c_char, c_int};
 use crate::abi::*;
 use crate::family::Abi;
 use crate::kinds::{Comm, Datatype, Scalar, Win};
+use crate::rare::rare;
 
-/// Whether a datatype is predefined by the standard but unknown to the library.
+/// Whether a datatype, which has become `native`, is predefined by the standard but unknown to the library.
 #[inline]
-fn lacks<A: Abi>(datatype: MPI_Datatype) -> bool {
-    let bits = |datatype| A::handle_bits(Datatype::inward::<A>(datatype));
-    datatype.0 < PREDEFINED_END && datatype != MPI_DATATYPE_NULL && bits(datatype) == bits(MPI_DATATYPE_NULL)
+fn lacks<A: Abi>(datatype: MPI_Datatype, native: A::Handle) -> bool {
+    if A::handle_bits(native) != A::handle_bits(Datatype::inward::<A>(MPI_DATATYPE_NULL)) {
+        return false;
+    }
+    rare();
+    datatype.0 < PREDEFINED_END && datatype != MPI_DATATYPE_NULL
 }
 
 macro_rules! sizes {
     ($($name:ident $size:ty $(, $twin:ident)?;)*) => {$(
         pub unsafe extern "C" fn $name<A: Abi>(datatype: MPI_Datatype, size: *mut $size) -> c_int {
-            let native = &A::bound().native;
-            let Some(ask) = native.$name$(.or(native.$twin))? else { return MPI_ERR_UNSUPPORTED_OPERATION };
+            let functions = &A::bound().native;
+            let Some(ask) = functions.$name$(.or(functions.$twin))? else { return MPI_ERR_UNSUPPORTED_OPERATION };
+            let native = Datatype::inward::<A>(datatype);
             // SAFETY: the caller's arguments.
             unsafe {
-                if !lacks::<A>(datatype) {
-                    let code = A::bound().code_out(ask(Datatype::inward::<A>(datatype), size));
+                if !lacks::<A>(datatype, native) {
+                    let code = A::bound().code_out(ask(native, size));
                     // Open MPI knows types that it was built without by this size, which no predefined type has.
-                    if code != 0 || datatype.0 >= PREDEFINED_END || *size != 0 {
+                    if code != 0 || *size != 0 || datatype.0 >= PREDEFINED_END {
                         return code;
                     }
+                    rare();
                 }
                 *size = MPI_UNDEFINED.into();
             }
@@ -82,7 +88,7 @@ macro_rules! names {
 
 names! {
     MPI_Comm_get_name Comm MPI_Comm, |comm| comm == MPI_COMM_NULL;
-    MPI_Type_get_name Datatype MPI_Datatype, |datatype| datatype == MPI_DATATYPE_NULL || lacks::<A>(datatype);
+    MPI_Type_get_name Datatype MPI_Datatype, |datatype| datatype == MPI_DATATYPE_NULL || lacks::<A>(datatype, Datatype::inward::<A>(datatype));
     MPI_Win_get_name Win MPI_Win, |win| win == MPI_WIN_NULL;
 }
 

@@ -123,7 +123,7 @@ fn c_type(kind: &str) -> Option<(String, &'static str)> {
         "Counts" => return both("const MPI_Count", "[]"),
         "Aints" => return both("const MPI_Aint", "[]"),
         "OutWeights" => return both("int", "[]"),
-        "OutInt" | "Argc" => return both("int *", ""),
+        "OutInt" | "OutOwnRank" | "Argc" => return both("int *", ""),
         "OutCount" | "InOutCount" => return both("MPI_Count *", ""),
         "OutAint" => return both("MPI_Aint *", ""),
         "OutOffset" => return both("MPI_Offset *", ""),
