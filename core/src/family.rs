@@ -118,6 +118,11 @@ pub trait Abi: Sized + 'static {
     fn status_in(outer: &MPI_Status) -> Self::Status;
     /// Copies a native status but for its error field, which stays as it is in `outer`.
     fn status_out(native: &Self::Status, outer: &mut MPI_Status);
+    /// The bits of the native null request.
+    #[inline]
+    fn null_request() -> usize {
+        Self::bound().null_request
+    }
     /// The error field of a native status, untranslated.
     fn status_error(native: &Self::Status) -> c_int;
 
@@ -294,7 +299,19 @@ impl<A: Abi> Bound<A> {
     #[must_use]
     pub fn request_out(&self, native: A::Handle) -> MPI_Request {
         let bits = A::handle_bits(native);
-        if bits == self.null_request { MPI_REQUEST_NULL } else { MPI_Request(bits) }
+        if bits == A::null_request() { MPI_REQUEST_NULL } else { MPI_Request(bits) }
+    }
+
+    /// A request that a call has just made, which few are null.
+    #[inline]
+    #[must_use]
+    pub fn request_made(&self, native: A::Handle) -> MPI_Request {
+        let bits = A::handle_bits(native);
+        if bits != A::null_request() {
+            return MPI_Request(bits);
+        }
+        rare();
+        MPI_REQUEST_NULL
     }
 
     /// Weights of a graph, as an argument.

@@ -5,6 +5,7 @@
 //! in every round, the order alternates, medians are compared, and the load of the machine is printed with them.
 
 mod goals;
+mod instructions;
 mod mpi;
 mod plot;
 

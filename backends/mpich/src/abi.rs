@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_void};
 use anympi_core::abi::{MPI_FILE_NULL, MPI_File, MPI_Status};
 use anympi_core::{Abi, Bound, Enumerations, Slot};
 
-use crate::constants::{ENUMERATIONS, ERROR_CLASSES};
+use crate::constants::{ENUMERATIONS, ERROR_CLASSES, NULL_REQUEST};
 
 /// The family of MPICH and of those that follow its ABI.
 pub enum Mpich {}
@@ -95,6 +95,12 @@ impl Abi for Mpich {
         outer.MPI_TAG = Self::tag_out(native.tag);
         outer.MPI_internal[0] = native.count_low;
         outer.MPI_internal[1] = native.count_high_and_cancelled;
+    }
+
+    // A number in this family, not an address.
+    #[inline]
+    fn null_request() -> usize {
+        NULL_REQUEST as usize
     }
 
     #[inline]

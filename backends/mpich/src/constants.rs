@@ -5,6 +5,9 @@ use core::ffi::c_int;
 use anympi_core::Enumerations;
 use anympi_core::abi::*;
 
+/// MPICH's `MPI_REQUEST_NULL`, which completions compare with.
+pub const NULL_REQUEST: u32 = 0x2c000000;
+
 /// Predefined handles: the standard value and MPICH's. (`MPI_File` is a pointer in this ABI, its null handle is 0.)
 pub const HANDLES: &[(usize, u32)] = &[
     (MPI_OP_NULL.0, 0x18000000),
@@ -37,7 +40,7 @@ pub const HANDLES: &[(usize, u32)] = &[
     (MPI_ERRORS_ARE_FATAL.0, 0x54000000),
     (MPI_ERRORS_ABORT.0, 0x54000003),
     (MPI_ERRORS_RETURN.0, 0x54000001),
-    (MPI_REQUEST_NULL.0, 0x2c000000),
+    (MPI_REQUEST_NULL.0, NULL_REQUEST),
     (MPI_DATATYPE_NULL.0, 0x0c000000),
     (MPI_AINT.0, 0x4c000843),
     (MPI_COUNT.0, 0x4c000845),

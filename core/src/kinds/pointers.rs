@@ -29,6 +29,11 @@ pub trait Pointee: Scalar {
     fn watch(before: Self::Outer, after: Self::Outer) {
         let _ = (before, after);
     }
+    /// A result that a call made; `previous` as for [`Scalar::outward`].
+    #[inline]
+    fn result<A: Abi>(native: Self::Native<A>, previous: Self::Outer) -> Self::Outer {
+        Self::outward::<A>(native, previous)
+    }
     /// Looks at a result that a call made.
     #[inline]
     fn made<A: Abi>(made: Self::Outer) {
@@ -81,6 +86,10 @@ impl Pointee for Comm {
 
 impl Pointee for Request {
     #[inline]
+    fn result<A: Abi>(native: A::Handle, _previous: MPI_Request) -> MPI_Request {
+        A::bound().request_made(native)
+    }
+    #[inline]
     fn watch(before: MPI_Request, after: MPI_Request) {
         if attachments::any() && after == MPI_REQUEST_NULL {
             attachments::release(before.0);
@@ -122,7 +131,7 @@ impl<K: Pointee> Kind for Out<K> {
         if !outer.is_null() && (code == 0 || K::SURVIVES_ERROR) {
             // SAFETY: the caller's variable is writable; the library has written `held`, or it was never blank.
             unsafe {
-                *outer = K::outward::<A>(held.assume_init_read(), *outer);
+                *outer = K::result::<A>(held.assume_init_read(), *outer);
                 K::made::<A>(*outer);
             }
         }

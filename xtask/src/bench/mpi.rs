@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::goals::{self, Goal};
-use super::plot;
+use super::{instructions, plot};
 use crate::build::cargo_step;
 use crate::environment::Description;
 use crate::failure::{Doing, Failure, Outcome};
@@ -41,6 +41,9 @@ pub struct Options {
     /// Where the plots go
     #[arg(long, value_name = "DIRECTORY", default_value = ".anympi/bench")]
     plots: PathBuf,
+    /// Count instructions with callgrind, which no load of the machine changes, instead of measuring time
+    #[arg(long)]
+    instructions: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -137,17 +140,26 @@ pub fn run(workspace: &Workspace, options: &Options) -> Outcome<()> {
         "build libmpi_abi.so",
         Command::new(cargo()).args(["build", "--release", "--package", "anympi-libmpi-abi"]),
     )?;
-    let bench = Bench::compile(workspace)?;
-    let mut measured = Vec::new();
-    for library in libraries(workspace, &description) {
-        if options.only.as_ref().is_some_and(|only| !library.name.contains(only)) {
-            continue;
-        }
-        measured.push(bench.measure(&library, options.rounds)?);
-    }
-    if measured.is_empty() {
+    let bench = Bench::compile(workspace, options.instructions)?;
+    let mut libraries = libraries(workspace, &description);
+    libraries.retain(|library| options.only.as_ref().is_none_or(|only| library.name.contains(only)));
+    if libraries.is_empty() {
         return Err(Failure::new("no library to measure: none is installed, or --only names none of them"));
     }
+    if options.instructions {
+        let counted = libraries.iter().map(|library| instructions::count(&bench, library));
+        let counted = counted.collect::<Outcome<Vec<_>>>()?;
+        let text = if options.json {
+            format!("{:#}", instructions::json(&counted))
+        } else {
+            instructions::report(&counted)
+        };
+        println!("{text}");
+        return Ok(());
+    }
+    let measured: Outcome<Vec<_>> =
+        libraries.iter().map(|library| bench.measure(library, options.rounds)).collect();
+    let measured = measured?;
     let directory = workspace.root.join(&options.plots);
     std::fs::create_dir_all(&directory).doing("make", &directory)?;
     let mut plots = Vec::new();
@@ -185,8 +197,9 @@ pub fn cores() -> usize {
 }
 
 /// A library to measure.
-struct Library<'a> {
-    name: String,
+pub struct Library<'a> {
+    /// Its name.
+    pub name: String,
     file: &'a Path,
     /// Where the `mpi.h` of its ABI is.
     headers: Vec<PathBuf>,
@@ -250,7 +263,8 @@ fn merge(figures: &mut Vec<Figure>, more: Vec<Figure>) {
     }
 }
 
-struct Bench<'a> {
+/// The measuring program and our side of it, compiled.
+pub struct Bench<'a> {
     workspace: &'a Workspace,
     directory: PathBuf,
     program: PathBuf,
@@ -258,14 +272,17 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Compiles the measuring program and our side of it.
-    fn compile(workspace: &'a Workspace) -> Outcome<Self> {
+    /// Compiles the measuring program and our side of it; `counting` makes a program for callgrind.
+    fn compile(workspace: &'a Workspace, counting: bool) -> Outcome<Self> {
         let directory = workspace.target.join("bench-mpi");
         std::fs::create_dir_all(&directory).doing("make", &directory)?;
-        let program = directory.join("measure");
+        let program = directory.join(if counting { "count" } else { "measure" });
         let mut bench = Self { workspace, directory, program, ours: PathBuf::new() };
         let mut compiler = bench.compiler();
         // Its malloc, which counts, must come before that of the C library.
+        if counting {
+            compiler.arg("-DCOUNTING");
+        }
         compiler.arg("-rdynamic").arg("-o").arg(&bench.program);
         compiler.arg(workspace.root.join("benches/measure.c")).arg("-ldl");
         bench.step("compile the measuring program", &mut compiler)?;
@@ -316,8 +333,40 @@ impl<'a> Bench<'a> {
         Ok(side)
     }
 
+    /// The side of a library itself.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn native(&self, library: &Library<'_>) -> Outcome<PathBuf> {
+        self.side(&library.name, &library.headers, library.file)
+    }
+
+    /// What starts ranks of a library; the program comes next.
+    pub fn launch(&self, library: &Library<'_>, ranks: u32) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["--foreground", "--kill-after=5", LIMIT]).arg(&library.mpi.launcher);
+        command.args(&library.mpi.launcher_arguments).arg("-n").arg(ranks.to_string());
+        command.envs(&library.mpi.environment).env("ANYMPI", library.file);
+        command
+    }
+
+    /// The measuring program with its arguments.
+    pub fn measuring(&self, command: &mut Command, what: &str, native: &Path, times: u32) {
+        command.arg(&self.program).arg(what).arg(&self.ours).arg(native).arg(times.to_string());
+    }
+
+    /// Runs what was started for a library, and gives what it printed.
+    ///
+    /// # Errors
+    /// The last lines of its log.
+    pub fn run(&self, title: &str, command: &mut Command, library: &Library<'_>) -> Outcome<String> {
+        let log = self.log(&library.name);
+        step::run(title, command, &log)?;
+        std::fs::read_to_string(&log).doing("read", &log)
+    }
+
     fn measure(&self, library: &Library<'_>, rounds: u32) -> Outcome<Measured> {
-        let native = self.side(&library.name, &library.headers, library.file)?;
+        let native = self.native(library)?;
         let mut figures = self.calls(library, &native, 1, rounds)?;
         figures.extend(self.calls(library, &native, 2, rounds / 5)?);
         Ok(Measured { name: library.name.clone(), figures, loading: self.loading(library)? })
@@ -340,17 +389,13 @@ impl<'a> Bench<'a> {
         rounds: u32,
         process: u32,
     ) -> Outcome<Vec<Figure>> {
-        let log = self.log(&library.name);
-        let mut command = Command::new("timeout");
-        command.args(["--foreground", "--kill-after=5", LIMIT]).arg(&library.mpi.launcher);
-        command.args(&library.mpi.launcher_arguments).arg("-n").arg(ranks.to_string());
-        command.arg(&self.program).arg("calls").arg(&self.ours).arg(native).arg(rounds.to_string());
-        command.envs(&library.mpi.environment).env("ANYMPI", library.file);
+        let mut command = self.launch(library, ranks);
+        self.measuring(&mut command, "calls", native, rounds);
         let ranks_text = if ranks == 1 { "1 rank".into() } else { format!("{ranks} ranks") };
         let title =
             format!("measure {} at {ranks_text}, process {} of {PROCESSES}", library.name, process + 1);
-        step::run(&title, &mut command, &log)?;
-        let text = std::fs::read_to_string(&log).doing("read", &log)?;
+        let text = self.run(&title, &mut command, library)?;
+        let log = self.log(&library.name);
         let figures: Vec<Figure> = text
             .lines()
             .filter(|line| line.starts_with('{'))
