@@ -101,8 +101,9 @@ impl<K: Scalar<Outer: Handle>> Kind for InOutArray<K> {
             }
         }
         if let Some(before) = held.take() {
+            let before = ManuallyDrop::into_inner(before);
             // SAFETY: as above.
-            unsafe { release_ended(ManuallyDrop::into_inner(before), outer) };
+            unsafe { release_ended(&before, outer) };
         }
     }
 }
@@ -124,7 +125,7 @@ const fn is_same_place<K: Scalar, A: Abi>() -> bool {
 /// The array is as long as the copy that was made of it.
 #[cold]
 #[inline(never)]
-unsafe fn release_ended<H: Handle>(before: Box<Before<H>>, array: *const H) {
+unsafe fn release_ended<H: Handle>(before: &Before<H>, array: *const H) {
     for (index, before) in before.0.iter().enumerate() {
         // SAFETY: as the caller promises.
         if unsafe { *array.add(index) }.bits() == H::CLASS.null() {
