@@ -299,7 +299,7 @@ impl<A: Abi> Bound<A> {
     #[must_use]
     pub fn request_out(&self, native: A::Handle) -> MPI_Request {
         let bits = A::handle_bits(native);
-        if bits == A::null_request() { MPI_REQUEST_NULL } else { MPI_Request(bits) }
+        if bits == self.null_request { MPI_REQUEST_NULL } else { MPI_Request(bits) }
     }
 
     /// A request that a call has just made, which few are null.
