@@ -59,21 +59,18 @@ macro_rules! scalars {
     )*};
 }
 
-/// The split type that stands in for one that is newer than the library.
+/// A split type, or none in place of one that is newer than the library.
 ///
 /// A library that knows no resources of a sort makes no communicator of them, but all of its processes must call
 /// (MPI-5.0, section 7.4.2).
 fn known_split_type<A: Abi>(split_type: c_int) -> c_int {
     let native = &A::bound().native;
-    let before_4_1 = native.MPI_Get_hw_resource_info.is_none();
-    let before_4_0 = native.MPI_Session_init.is_none();
-    match split_type {
-        MPI_COMM_TYPE_HW_GUIDED | MPI_COMM_TYPE_HW_UNGUIDED | MPI_COMM_TYPE_RESOURCE_GUIDED if before_4_0 => {
-            MPI_UNDEFINED
-        }
-        MPI_COMM_TYPE_RESOURCE_GUIDED if before_4_1 => MPI_COMM_TYPE_HW_GUIDED,
-        known => known,
-    }
+    let is_newer = match split_type {
+        MPI_COMM_TYPE_HW_GUIDED | MPI_COMM_TYPE_HW_UNGUIDED => native.MPI_Session_init.is_none(),
+        MPI_COMM_TYPE_RESOURCE_GUIDED => native.MPI_Get_hw_resource_info.is_none(),
+        _ => false,
+    };
+    if is_newer { MPI_UNDEFINED } else { split_type }
 }
 
 scalars! {
