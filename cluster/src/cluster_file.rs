@@ -113,7 +113,7 @@ impl ClusterFile {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let fail = |doing, source| Failure::File { doing, path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(|error| fail("cannot read", error))?;
-        serde_json::from_str(&text).map_err(|error| fail("is no cluster file", error.into()))
+        serde_json::from_str(&text).map_err(|error| fail("damaged cluster file", error.into()))
     }
 
     /// Writes the file in one step, readable by its owner alone.
@@ -311,6 +311,6 @@ mod tests {
         assert_eq!(ClusterFile::read(&path).unwrap(), file);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         fs::write(&path, "{").unwrap();
-        assert!(ClusterFile::read(&path).unwrap_err().to_string().contains("is no cluster file"));
+        assert!(ClusterFile::read(&path).unwrap_err().to_string().contains("damaged cluster file"));
     }
 }

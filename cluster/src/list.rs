@@ -42,7 +42,7 @@ pub fn list(arguments: &ListArguments, report: &mut Report) -> Result<(), Failur
         }
     }
     let mut output = std::io::stdout().lock();
-    let text = match arguments.output {
+    let text = match arguments.format() {
         Format::Text => table(&clusters, &base_dir(&arguments.profile)?),
         Format::Json => {
             let files: Vec<_> = clusters.iter().map(|(_, _, file)| file).collect();

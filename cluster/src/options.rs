@@ -3,7 +3,7 @@
 use anympi::Selection;
 use anympi_wire::ProfileOptions;
 use anympi_wire::arguments::{LogLevel, Setting};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -93,6 +93,9 @@ pub struct Arguments {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+    /// The stock program's word for all options: `--help` shows them
+    #[arg(long, hide = true, global = true, action = ArgAction::Help)]
+    pub help_all: Option<bool>,
 }
 
 /// What to do.
@@ -294,12 +297,22 @@ pub struct ListArguments {
     /// As a table, or as JSON
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text", ignore_case = true)]
     pub output: Format,
+    /// The same as --output=json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
     /// Which profile.
     #[command(flatten)]
     pub profile: ProfileArguments,
     /// How much is told.
     #[command(flatten)]
     pub verbosity: Verbosity,
+}
+
+impl ListArguments {
+    /// The form that was asked for, in either way.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
+    }
 }
 
 /// The form of a list.
@@ -422,6 +435,13 @@ mod tests {
         assert!(start.cluster.set.daemonize && !start.cluster.clean_logs);
         let Command::Stop(stop) = parse("stop --all").unwrap().command else { panic!() };
         assert!(stop.all);
+        for line in ["list --json", "list -o json"] {
+            let Command::List(list) = parse(line).unwrap().command else { panic!("{line}") };
+            assert_eq!(list.format(), Format::Json, "{line}");
+        }
+        for line in ["--help-all", "start --help-all", "stop --help-all"] {
+            assert_eq!(parse(line).unwrap_err().kind(), clap::error::ErrorKind::DisplayHelp, "{line}");
+        }
     }
 
     #[test]

@@ -13,7 +13,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
-    let prepared = prepare(std::env::args(), SETTINGS);
+    let words: Result<Vec<String>, _> = std::env::args_os().map(std::ffi::OsString::into_string).collect();
+    let words = match words {
+        Ok(words) => words,
+        Err(wrong) => {
+            eprintln!("ipcontroller: an argument is not valid Unicode: {}", wrong.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let prepared = prepare(words, SETTINGS);
     let arguments = Arguments::parse_from(prepared.arguments);
     match run(arguments, &prepared.unknown) {
         Ok(code) => code,

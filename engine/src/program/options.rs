@@ -129,6 +129,9 @@ pub struct Foreign {
     /// Remove old log files
     #[arg(long, hide = true, action = ArgAction::SetTrue)]
     pub clean_logs: bool,
+    /// All options: `--help` shows them
+    #[arg(long, hide = true, action = ArgAction::Help)]
+    pub help_all: Option<bool>,
     /// Make the profile's directories
     #[arg(long, hide = true, action = ArgAction::SetTrue)]
     pub init: bool,
@@ -285,6 +288,12 @@ mod tests {
         assert!(parse("ipengine --IPEngine.use_mpi=True").mpi.is_some());
         assert!(parse("ipengine --IPEngine.use_mpi=False").mpi.is_none());
         assert!(!parse("ipengine --IPEngine.enable_nanny=False").wants_watcher());
+    }
+
+    #[test]
+    fn the_stock_word_for_all_options_shows_help() {
+        let shown = Options::try_parse_from(["ipengine", "--help-all"]).unwrap_err();
+        assert_eq!(shown.kind(), clap::error::ErrorKind::DisplayHelp);
     }
 
     #[test]

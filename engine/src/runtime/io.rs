@@ -56,7 +56,8 @@ pub fn run(shared: &Arc<Shared>, options: &Options) {
     };
     let heart = start_heart(shared, options, granted, heart_end.clone());
     shared.set_phase(Phase::Registered(granted.id));
-    tracing::info!("registered as engine {}", granted.id);
+    // The stock engine's words: its users and its launchers' tests look for them.
+    tracing::info!("Completed registration with id {}", granted.id);
     let mut thread = Io { shared, sockets, incoming: Incoming::new(session.signer().clone()) };
     if let Err(error) = thread.serve() {
         shared.fatal(&format!("a socket of the engine failed: {error}"));
@@ -173,7 +174,7 @@ impl Io<'_> {
             }
             Then::Signal(number) => {
                 self.send()?;
-                if !matches!(number, libc::SIGINT | libc::SIGTERM | libc::SIGUSR1 | libc::SIGUSR2) {
+                if !matches!(number, 0 | libc::SIGINT | libc::SIGTERM | libc::SIGUSR1 | libc::SIGUSR2) {
                     std::thread::sleep(LAST_WORDS);
                 }
                 // SAFETY: no preconditions; the signal goes to this very process.

@@ -35,11 +35,11 @@ const NAMES: &[(&str, i32)] = &[
     ("SIGSYS", libc::SIGSYS),
 ];
 
-/// The number of a signal given as `"SIGINT"`, `"INT"` or a number; `None` for anything else.
+/// The number of a signal given as `"SIGINT"`, `"INT"` or a number; `None` for anything else. 0 asks whether the process is there.
 pub fn number(signal: &Value) -> Option<i32> {
     match signal {
         Value::Number(number) => {
-            i32::try_from(number.as_i64()?).ok().filter(|number| (1..=64).contains(number))
+            i32::try_from(number.as_i64()?).ok().filter(|number| (0..=64).contains(number))
         }
         Value::String(name) => {
             NAMES.iter().find(|(known, _)| known == name || &known[3..] == name).map(|(_, number)| *number)
@@ -57,7 +57,8 @@ mod tests {
         assert_eq!(number(&"SIGINT".into()), Some(libc::SIGINT));
         assert_eq!(number(&"USR1".into()), Some(libc::SIGUSR1));
         assert_eq!(number(&15.into()), Some(libc::SIGTERM));
-        for wrong in [Value::from("SIGNOPE"), 0.into(), 65.into(), (-9).into(), Value::Null, 2.5.into()] {
+        assert_eq!(number(&0.into()), Some(0));
+        for wrong in [Value::from("SIGNOPE"), 65.into(), (-9).into(), Value::Null, 2.5.into()] {
             assert_eq!(number(&wrong), None, "{wrong}");
         }
     }
