@@ -2,7 +2,8 @@
 
 Text is gathered on the native side in the order it was written, stdout and stderr together, and sent after a tenth of a
 second, or before anything else that is published: so a reply, a picture or a traceback never overtakes a line.
-Output of C code, which bypasses ``sys.stdout``, stays where the launcher put it.
+What child processes and C code write to descriptor 1 joins that order; what they write to descriptor 2 stays where the launcher
+put it.
 """
 
 import io
@@ -44,7 +45,7 @@ class OutStream(io.TextIOBase):
         self._native.flush()
 
     def fileno(self):
-        """The descriptor that the launcher gave: what subprocesses get when they are handed this stream."""
+        """The process's own: what subprocesses get when they are handed this stream."""
         return self._original.fileno()
 
     def isatty(self):
@@ -127,9 +128,13 @@ def redirect(native):
     """Send ``sys.stdout`` and ``sys.stderr`` to the clients from now on."""
     sys.stdout = OutStream(native, "stdout", sys.__stdout__)
     sys.stderr = OutStream(native, "stderr", sys.__stderr__)
+    sys.__stdout__.flush()
+    native.begin_capture()
 
 
-def restore():
+def restore(native):
     """Give the process its own streams back."""
+    sys.__stdout__.flush()
+    native.end_capture()
     sys.stdout = sys.__stdout__
     sys.stderr = sys.__stderr__

@@ -68,7 +68,7 @@ def _run(settings, world):
     try:
         kernel.serve()
     finally:
-        output.restore()
+        output.restore(engine)
         engine.stop("the engine ends")
         control.join(timeout=1)
         status = engine.close()

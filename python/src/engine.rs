@@ -272,6 +272,18 @@ impl Engine {
         self.runtime().flush();
     }
 
+    /// Take what child processes and C code write to descriptor 1 as printed text.
+    fn begin_capture(&self) {
+        if let Err(error) = self.runtime().begin_capture() {
+            tracing::warn!("what child processes print will not reach the clients: {error}");
+        }
+    }
+
+    /// Give descriptor 1 back to the launcher.
+    fn end_capture(&self) {
+        self.runtime().end_capture();
+    }
+
     /// Abort the cells that wait behind one that failed.
     fn abort_executes(&self) {
         self.runtime().abort_executes();

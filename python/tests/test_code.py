@@ -129,6 +129,35 @@ with multiprocessing.get_context('fork').Pool(2) as pool:
     until(lambda: all(f"child {number}" in result.stdout for number in (1, 2)), lambda: f"both outputs; there is {result.stdout}")
 
 
+def test_child_processes_and_c_code_print_to_the_client(view):
+    """In the order of the writing, characters whole, and complete before the result is."""
+    result = view.execute(
+        """
+import ctypes, os, subprocess, sys
+print('first')
+subprocess.run(['echo', 'a child: \u20ac'])
+print('between')
+os.system('echo a shell')
+subprocess.run(['echo', 'handed over'], stdout=sys.stdout)
+os.write(1, b'x' * 300_000 + b'\\n')
+os.write(1, '\u20ac'.encode()[:1])
+os.write(1, '\u20ac'.encode()[1:] + b'\\n')
+print('last of Python')
+ctypes.CDLL(None).puts(b'from C')
+""",
+        block=False,
+    )
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
+    lines = ["first", "a child: \u20ac", "between", "a shell", "handed over", "x" * 300_000, "\u20ac", "last of Python", "from C", ""]
+    assert result.stdout.split("\n") == lines
+    # A function's output, too, and nothing is left for the next request.
+    result = view.apply_async(lambda: os.system("echo from a function"))  # noqa: F821
+    result.get(PATIENCE)
+    result.wait_for_output(PATIENCE)
+    assert result.stdout == "from a function\n"
+
+
 def test_a_signal_to_a_forked_child_does_not_reach_the_engine(view):
     code = """
 import os, signal, time

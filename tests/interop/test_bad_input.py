@@ -153,6 +153,12 @@ def test_an_unknown_option(home, program):
     assert not home.client_file.exists()
 
 
+@pytest.mark.parametrize("program", [IPENGINE, IPCONTROLLER], ids=lambda path: path.name)
+def test_an_argument_that_is_no_text(home, program):
+    refused(home.run(program, "--profile-dir=\udcff"), "not valid Unicode")
+    home.assert_empty()
+
+
 def test_an_unknown_trait_is_a_warning(home, controller):
     engine = home.start(IPENGINE, "--NoSuchClass.trait=5")
     client = controller.connect(1)

@@ -107,7 +107,8 @@ impl Io<'_> {
                 return Ok(());
             }
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
-            let [shell, control, hub, iopub, outbox, signals, children, monitors] = self.wait(wait)?;
+            let [shell, control, hub, iopub, outbox, signals, children, captured, monitors] =
+                self.wait(wait)?;
             if outbox {
                 self.shared.outbox.wake().reset();
             }
@@ -116,6 +117,9 @@ impl Io<'_> {
             }
             if children {
                 self.shared.children.receive(&self.shared.outbox, self.shared.running().as_ref());
+            }
+            if captured {
+                self.shared.take_captured();
             }
             // Control first: an abort that came with the work it aborts should find it waiting.
             if control {
@@ -142,22 +146,27 @@ impl Io<'_> {
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> Result<[bool; 8], Error> {
+    fn wait(&self, timeout: Option<Duration>) -> Result<[bool; 9], Error> {
         let Sockets { registration, shell, control, iopub, monitors } = &self.sockets;
         let mut items: Vec<PollItem<'_>> = [shell, control, registration, iopub]
             .map(|socket| PollItem::socket(socket, Events::READABLE))
             .into_iter()
             .chain(
-                [self.shared.outbox.wake().fd(), self.shared.signals.as_fd(), self.shared.children.fd()]
-                    .map(|fd| PollItem::fd(fd, Events::READABLE)),
+                [
+                    self.shared.outbox.wake().fd(),
+                    self.shared.signals.as_fd(),
+                    self.shared.children.fd(),
+                    self.shared.captured.fd(),
+                ]
+                .map(|fd| PollItem::fd(fd, Events::READABLE)),
             )
             .chain(monitors.iter().map(|monitor| PollItem::socket(monitor.socket(), Events::READABLE)))
             .collect();
         poll(&mut items, timeout)?;
-        let mut ready = [false; 8];
+        let mut ready = [false; 9];
         for (index, item) in items.iter().enumerate() {
             // All monitors share the last place.
-            ready[index.min(7)] |= item.is_readable();
+            ready[index.min(8)] |= item.is_readable();
         }
         Ok(ready)
     }

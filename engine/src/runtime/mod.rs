@@ -5,6 +5,7 @@
 //! [`Engine::done`]; a second thread of the caller's takes those control requests that need Python from
 //! [`Engine::next_control`]. Everything that is sent goes through the [`outbox`], in one order.
 
+mod captured;
 mod children;
 mod control;
 pub mod ending;
@@ -34,6 +35,7 @@ pub use registration::RegistrationError;
 pub use request::{Channel, Parent, Request};
 pub use text::Stream;
 
+use captured::Captured;
 use children::Children;
 use outbox::Outbox;
 use queue::Queue;
@@ -94,6 +96,7 @@ struct Shared {
     signals: UnixDatagram,
     signal_writer: OwnedFd,
     signal_pending: AtomicBool,
+    captured: Captured,
     children: Children,
     stopping: AtomicBool,
     /// Whether others must not suffer from this engine's end: it may then wait for them in MPI_Finalize
@@ -142,6 +145,7 @@ impl Engine {
             signals,
             signal_writer: signal_writer.into(),
             signal_pending: AtomicBool::new(false),
+            captured: Captured::new()?,
             children: Children::new()?,
             stopping: AtomicBool::new(false),
             gently: AtomicBool::new(false),
@@ -237,6 +241,8 @@ impl Engine {
 
     /// Answer a request. It goes out with [`Engine::done`], which must follow.
     pub fn answer(&self, request: &mut Request, answer: Answer<'_>) {
+        captured::flush_c();
+        self.shared.take_captured();
         self.shared.outbox.answer(request, answer, false);
     }
 
@@ -252,7 +258,18 @@ impl Engine {
 
     /// Add printed text.
     pub fn write(&self, stream: Stream, parent: Option<&Arc<Parent>>, text: &str) {
+        self.shared.take_captured();
         self.shared.outbox.write(stream, parent, text);
+    }
+
+    /// From now on, what is written to descriptor 1 past Python is printed text too.
+    pub fn begin_capture(&self) -> std::io::Result<()> {
+        self.shared.captured.begin()
+    }
+
+    /// Give descriptor 1 back to the launcher.
+    pub fn end_capture(&self) {
+        self.shared.captured.end(&self.shared.outbox, self.shared.running().as_ref());
     }
 
     /// In a forked child: print through the engine that it was forked from.
@@ -314,6 +331,10 @@ impl Shared {
 
     fn running(&self) -> Option<Arc<Parent>> {
         lock(&self.waiting).running.clone()
+    }
+
+    fn take_captured(&self) {
+        self.captured.take(&self.outbox, || self.running());
     }
 
     fn is_closing(&self) -> bool {
