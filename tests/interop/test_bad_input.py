@@ -97,11 +97,11 @@ def test_the_wrong_launcher_is_named_with_the_right_one(home, controller, launch
 
 
 def test_no_connection_file(home):
-    refused(home.run(IPENGINE, "--file=/no/such/file.json", "--timeout=1"), "/no/such/file.json")
+    refused(home.run(IPENGINE, "--file=/no/such/file.json", "--wait-for-file=1"), "/no/such/file.json")
 
 
 def test_no_controller_at_all(home):
-    refused(home.run(IPENGINE, "--timeout=1"), "ipcontroller-engine.json")
+    refused(home.run(IPENGINE, "--wait-for-file=1"), "ipcontroller-engine.json")
 
 
 def test_a_stale_connection_file(home):
