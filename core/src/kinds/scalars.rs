@@ -4,9 +4,8 @@ use core::ffi::{c_char, c_int, c_void};
 
 use super::{Kind, Relations};
 use crate::abi::*;
-use crate::family::{
-    Abi, argument_in, bits_in, bits_out, buffer_in, thread_in, thread_out, value_in, value_out,
-};
+use crate::enumerations::{argument_in, bits_in, bits_out, thread_in, thread_out, value_in, value_out};
+use crate::family::{Abi, buffer_in};
 use crate::own::{is_early_info, native_info};
 use crate::raise::Object;
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::pure::variable;
 use crate::abi::*;
-use crate::family::{Abi, value_out};
+use crate::enumerations::value_out;
+use crate::family::Abi;
 use crate::kinds::{Comm, Datatype, Keyval, Kind, Out, Scalar, Win};
 
 type CopyFunction<H> =
@@ -157,7 +158,7 @@ unsafe fn predefined<A: Abi>(keyval: c_int, value: *mut c_void) -> *mut c_void {
     match keyval {
         MPI_HOST => stored(&HOST, A::rank_out(number())),
         MPI_IO => stored(&IO, A::rank_out(number())),
-        MPI_LASTUSEDCODE => stored(&LAST_USED_CODE, crate::family::last_used_code()),
+        MPI_LASTUSEDCODE => stored(&LAST_USED_CODE, crate::error_codes::last_used_code()),
         MPI_WIN_CREATE_FLAVOR => {
             address_in(&FLAVORS, value_out(A::ENUMERATIONS.flavor, number())).unwrap_or(value)
         }

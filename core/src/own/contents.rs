@@ -4,7 +4,8 @@ use core::ffi::c_int;
 
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
-use crate::family::{Abi, value_out};
+use crate::enumerations::value_out;
+use crate::family::Abi;
 use crate::kinds::{Combiner, Datatype, Scalar};
 
 /// How many of each there are, and the constructor in standard terms.
@@ -238,7 +239,7 @@ unsafe fn translate_large<A: Abi>(combiner: c_int, counts: &[MPI_Count; 4], inte
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::argument_in;
+    use crate::enumerations::argument_in;
 
     #[test]
     fn default_arguments_cross_only_where_they_stand() {

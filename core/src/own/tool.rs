@@ -3,7 +3,8 @@
 use core::ffi::{c_int, c_void};
 
 use crate::abi::*;
-use crate::family::{Abi, value_out};
+use crate::enumerations::value_out;
+use crate::family::Abi;
 use crate::kinds::{
     Comm, Datatype, Errhandler, File, Group, Info, Message, Op, Request, Scalar, Session, Win,
 };
