@@ -20,7 +20,7 @@ pub struct Expected {
 }
 
 /// All of them. One that passes where it is listed fails the run too.
-const EXPECTED: [Expected; 6] = [
+const EXPECTED: [Expected; 7] = [
     Expected {
         id: "test_mpiapi.TestMPIAPI.testSymbolCoverage",
         libraries: &["mpich4", "intel"],
@@ -39,6 +39,12 @@ const EXPECTED: [Expected; 6] = [
         id: "test_ulfm.TestULFMWorld.testRevoke",
         libraries: &["openmpi5"],
         ranks: 1,
+        reason: NO_REVOKE,
+    },
+    Expected {
+        id: "test_ulfm.TestULFMInter.testRevoke",
+        libraries: &["openmpi5"],
+        ranks: 2,
         reason: NO_REVOKE,
     },
     Expected {
