@@ -57,7 +57,7 @@ Examples:
 enum Task {
     /// Run the main job on each MPI that needs no root: a cluster of four engines sums a distributed array by MPI
     Demo,
-    /// Run format check, lints, the Rust tests, the Python tests and mpi4py's own test suite with one rank
+    /// Run format check, lints, the Rust tests, the Python tests and mpi4py's own test suite with one and two ranks
     Test {
         /// Only tests whose name contains this, without format check, lints and mpi4py's suite
         filter: Option<String>,
