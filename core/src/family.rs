@@ -248,19 +248,7 @@ impl<A: Abi> Bound<A> {
     #[must_use]
     pub fn request_out(&self, native: A::Handle) -> MPI_Request {
         let bits = A::handle_bits(native);
-        if bits == self.null_request { MPI_REQUEST_NULL } else { MPI_Request(bits) }
-    }
-
-    /// A request that a call has just made, which few are null.
-    #[inline]
-    #[must_use]
-    pub fn request_made(&self, native: A::Handle) -> MPI_Request {
-        let bits = A::handle_bits(native);
-        if bits != A::null_request() {
-            return MPI_Request(bits);
-        }
-        rare();
-        MPI_REQUEST_NULL
+        if bits == A::null_request() { MPI_REQUEST_NULL } else { MPI_Request(bits) }
     }
 
     /// Weights of a graph, as an argument.
@@ -313,7 +301,7 @@ impl<A: Abi> Bound<A> {
     }
 }
 
-/// A choice buffer: `MPI_BOTTOM` is null everywhere, `MPI_IN_PLACE` is not.
+/// A choice buffer that may be `MPI_IN_PLACE`, which has another address in each family.
 #[inline]
 pub(crate) fn buffer_in<A: Abi>(buffer: *mut c_void) -> *mut c_void {
     if buffer.addr() != 1 {

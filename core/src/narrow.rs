@@ -156,7 +156,7 @@ impl Narrow for Datatype {
 pub struct Place<P>(P);
 
 macro_rules! places {
-    ($($kind:ident $pointer:ty;)*) => {$(
+    ($($pointer:ty: $($kind:ident),+;)*) => {$(
         impl Fit<$pointer> for Place<$pointer> {
             fn fit(&mut self, fitting: &mut Fitting<'_>) -> $pointer {
                 let moved = fitting.moved();
@@ -164,21 +164,21 @@ macro_rules! places {
             }
         }
 
-        impl Narrow for $kind {
+        $(impl Narrow for $kind {
             type Kept = Place<$pointer>;
             unsafe fn keep<A: Abi>(outer: $pointer, _related: Relations) -> Self::Kept {
                 Place(outer)
             }
-        }
+        })+
     )*};
 }
 
 places! {
-    Buffer *mut c_void;
-    ConstBuffer *const c_void;
+    *mut c_void: Buffer, CollectiveBuffer;
+    *const c_void: ConstBuffer, ConstCollectiveBuffer;
 }
 
-impl Narrow for Out<Request> {
+impl Narrow for NewRequest {
     type Kept = Same<*mut MPI_Request>;
     unsafe fn keep<A: Abi>(outer: Self::Outer, _related: Relations) -> Self::Kept {
         Same(outer)

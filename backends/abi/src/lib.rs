@@ -3,6 +3,7 @@
 //! Where a released library departs from the standard, [`quirks`] mends the table.
 
 mod quirks;
+mod subarrays;
 
 use anympi_core::{
     Backend, Family, FnTable, Image, LoadedLibrary, MpiInit, OpenError, TableLibrary, Vendor, Visibility,

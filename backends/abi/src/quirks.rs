@@ -22,6 +22,7 @@ pub fn mend(image: &Image, mut table: FnTable) -> FnTable {
         // Its predefined handles have the numbers of its own ABI.
         anympi_core::answer_integers(&mut table);
         mend_datatypes(&mut table);
+        crate::subarrays::mend(&mut table);
     }
     mend_error_handlers(&mut table);
     mend_constants(&mut table);
@@ -55,7 +56,7 @@ unsafe extern "C" fn win_get_attr(
 /// The table before it was mended.
 static ORIGINAL: Slot<FnTable> = Slot::empty();
 
-fn original() -> &'static FnTable {
+pub fn original() -> &'static FnTable {
     // SAFETY: the functions below are reached only through a table that was mended after the slot was filled.
     unsafe { ORIGINAL.get_unchecked() }
 }

@@ -29,11 +29,6 @@ pub trait Pointee: Scalar {
     fn watch(before: Self::Outer, after: Self::Outer) {
         let _ = (before, after);
     }
-    /// A result that a call made; `previous` as for [`Scalar::outward`].
-    #[inline]
-    fn result<A: Abi>(native: Self::Native<A>, previous: Self::Outer) -> Self::Outer {
-        Self::outward::<A>(native, previous)
-    }
     /// Looks at a result that a call made.
     #[inline]
     fn made<A: Abi>(made: Self::Outer) {
@@ -86,10 +81,6 @@ impl Pointee for Comm {
 
 impl Pointee for Request {
     #[inline]
-    fn result<A: Abi>(native: A::Handle, _previous: MPI_Request) -> MPI_Request {
-        A::bound().request_made(native)
-    }
-    #[inline]
     fn watch(before: MPI_Request, after: MPI_Request) {
         if attachments::any() && after == MPI_REQUEST_NULL {
             attachments::release(before.0);
@@ -131,7 +122,7 @@ impl<K: Pointee> Kind for Out<K> {
         if !outer.is_null() && (code == 0 || K::SURVIVES_ERROR) {
             // SAFETY: the caller's variable is writable; the library has written `held`, or it was never blank.
             unsafe {
-                *outer = K::result::<A>(held.assume_init_read(), *outer);
+                *outer = K::outward::<A>(held.assume_init_read(), *outer);
                 K::made::<A>(*outer);
             }
         }
@@ -246,6 +237,44 @@ impl<K: Pointee<Outer: Handle>> Kind for Late<K> {
         if size_of::<K::Native<A>>() != size_of::<K::Outer>() {
             // SAFETY: the library has written `held`, as for any other result.
             unsafe { Out::<K>::leave::<A>(held, outer, related, code) };
+        }
+    }
+}
+
+/// The request of an operation that the call starts.
+///
+/// The library writes it into the caller's own variable, which a native request fits into, for it is hardly ever null.
+/// After a call that failed the variable is undefined, as natively.
+pub enum NewRequest {}
+
+impl Kind for NewRequest {
+    type Outer = *mut MPI_Request;
+    type Native<A: Abi> = *mut A::Handle;
+    type Held<A: Abi> = ();
+
+    #[inline]
+    unsafe fn enter<A: Abi>(_outer: *mut MPI_Request, _related: Relations) {
+        const { assert!(size_of::<A::Handle>() <= size_of::<MPI_Request>()) };
+        const { assert!(align_of::<A::Handle>() <= align_of::<MPI_Request>()) };
+    }
+    #[inline]
+    fn native<A: Abi>(_held: &mut (), outer: *mut MPI_Request) -> *mut A::Handle {
+        outer.cast()
+    }
+    #[inline]
+    unsafe fn leave<A: Abi>(_held: &mut (), outer: *mut MPI_Request, _related: Relations, code: c_int) {
+        if code != 0 {
+            return;
+        }
+        // SAFETY: a variable of the caller's, which the library has written, for it succeeded.
+        unsafe {
+            let bits = A::handle_bits(outer.cast::<A::Handle>().read());
+            if bits == A::null_request() {
+                rare();
+                *outer = MPI_REQUEST_NULL;
+            } else if size_of::<A::Handle>() < size_of::<MPI_Request>() {
+                *outer = MPI_Request(bits);
+            }
         }
     }
 }

@@ -143,10 +143,14 @@ scalars! {
     Assert: c_int, c_int, |outer| bits_in(A::ENUMERATIONS.assertion, outer), |native| bits_out(A::ENUMERATIONS.assertion, native);
     /// A displacement in a file, or `MPI_DISPLACEMENT_CURRENT`.
     Displacement: i64, i64, |outer| if outer == MPI_DISPLACEMENT_CURRENT { A::DISPLACEMENT_CURRENT } else { outer }, |native| native;
-    /// The initial address of a choice buffer, `MPI_BOTTOM` or `MPI_IN_PLACE`.
-    Buffer: *mut c_void, *mut c_void, |outer| buffer_in::<A>(outer), |native| native;
+    /// The initial address of a choice buffer, or `MPI_BOTTOM`, which is null everywhere.
+    Buffer: *mut c_void, *mut c_void, |outer| outer, |native| native;
     /// As [`Buffer`], and MPI only reads it.
-    ConstBuffer: *const c_void, *const c_void, |outer| buffer_in::<A>(outer.cast_mut()), |native| native;
+    ConstBuffer: *const c_void, *const c_void, |outer| outer, |native| native;
+    /// A choice buffer of a collective operation: also `MPI_IN_PLACE`.
+    CollectiveBuffer: *mut c_void, *mut c_void, |outer| buffer_in::<A>(outer), |native| native;
+    /// As [`CollectiveBuffer`], and MPI only reads it.
+    ConstCollectiveBuffer: *const c_void, *const c_void, |outer| buffer_in::<A>(outer.cast_mut()), |native| native;
     /// A buffer for buffered sends, or `MPI_BUFFER_AUTOMATIC`.
     AttachBuffer: *mut c_void, *mut c_void, |outer| if outer == MPI_BUFFER_AUTOMATIC { core::ptr::without_provenance_mut(A::BUFFER_AUTOMATIC.cast_unsigned()) } else { outer }, |native| native;
     /// An address that MPI only looks at.

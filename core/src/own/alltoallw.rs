@@ -10,7 +10,7 @@ use crate::attachments::{self, Kept};
 use crate::beyond::Fitting;
 use crate::derive::{Derived, Made, structure};
 use crate::family::{Abi, buffer_in};
-use crate::kinds::{Comm, Datatype, Info, Kind, Out, Request, Scalar};
+use crate::kinds::{Comm, Datatype, Info, Kind, NewRequest, Request, Scalar};
 use crate::lengths::{Lengths, group_lengths, neighbour_lengths};
 use crate::narrow::{Array, Fit};
 use crate::raise::{Object, raise};
@@ -189,15 +189,14 @@ macro_rules! alltoallw {
                 let persistent = const { !concat!($(stringify!($info))?).is_empty() };
                 let code = if let Some(native) = A::bound().native.$name {
                     let (send, receive) = both::<A>(sendbuf, sendtypes, recvtypes, &lengths);
-                    $(let mut held = <Out<Request> as Kind>::enter::<A>($request, [0, 0]);)?
                     let code = native(
                         buffer_in::<A>(sendbuf.cast_mut()), sendcounts, sdispls, argument(&send), recvbuf, recvcounts,
                         rdispls, argument(&receive), native_comm, $(Info::inward::<A>($info),)?
-                        $(<Out<Request> as Kind>::native::<A>(&mut held, $request),)?
+                        $(<NewRequest as Kind>::native::<A>(&mut (), $request),)?
                     );
                     let code = A::bound().code_out(code);
                     $(
-                        <Out<Request> as Kind>::leave::<A>(&mut held, $request, [0, 0], code);
+                        <NewRequest as Kind>::leave::<A>(&mut (), $request, [0, 0], code);
                         kept = vec![Box::new(Handles(send)), Box::new(Handles(receive))];
                     )?
                     code

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::*;
 use crate::family::Abi;
-use crate::kinds::{AttachBuffer, Comm, Datatype, Kind, Out, OutBuffer, Rank, Request, Scalar, Session, Tag};
+use crate::kinds::{AttachBuffer, Comm, Datatype, Kind, NewRequest, OutBuffer, Rank, Scalar, Session, Tag};
 use crate::raise::{Object, raise};
 
 /// Room for messages that nobody set a limit to; untouched pages cost nothing.
@@ -132,7 +132,6 @@ unsafe fn iflush<A: Abi>(request: *mut MPI_Request) -> c_int {
         if code != 0 {
             return code;
         }
-        let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
         let code = isend(
             core::ptr::null(),
             0,
@@ -140,10 +139,10 @@ unsafe fn iflush<A: Abi>(request: *mut MPI_Request) -> c_int {
             Rank::inward::<A>(MPI_PROC_NULL),
             Tag::inward::<A>(0),
             Comm::inward::<A>(MPI_COMM_SELF),
-            <Out<Request> as Kind>::native::<A>(&mut held, request),
+            <NewRequest as Kind>::native::<A>(&mut (), request),
         );
         let code = A::bound().code_out(code);
-        <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
+        <NewRequest as Kind>::leave::<A>(&mut (), request, [0, 0], code);
         code
     }
 }
@@ -251,10 +250,9 @@ macro_rules! flushers {
             // SAFETY: the caller's arguments.
             unsafe {
                 let Some(native) = A::bound().native.$iflush else { return iflush::<A>(request) };
-                let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
-                let argument = <Out<Request> as Kind>::native::<A>(&mut held, request);
+                let argument = <NewRequest as Kind>::native::<A>(&mut (), request);
                 let code = A::bound().code_out(native($($kind::inward::<A>($owner),)? argument));
-                <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
+                <NewRequest as Kind>::leave::<A>(&mut (), request, [0, 0], code);
                 code
             }
         }

@@ -381,9 +381,8 @@ pub unsafe extern "C" fn MPI_Comm_idup_with_info<A: Abi>(
     // SAFETY: the caller's variables.
     unsafe {
         let mut held = <Late<Comm> as Kind>::enter::<A>(made, [0, 0]);
-        let mut held_request = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
         let made_argument = <Late<Comm> as Kind>::native::<A>(&mut held, made);
-        let request_argument = <Out<Request> as Kind>::native::<A>(&mut held_request, request);
+        let request_argument = <NewRequest as Kind>::native::<A>(&mut (), request);
         let code = match (native.MPI_Comm_idup_with_info, native.MPI_Comm_idup) {
             (Some(with_info), _) => with_info(comm, Info::inward::<A>(info), made_argument, request_argument),
             (None, Some(plain)) => plain(comm, made_argument, request_argument),
@@ -391,7 +390,7 @@ pub unsafe extern "C" fn MPI_Comm_idup_with_info<A: Abi>(
         };
         let code = A::bound().code_out(code);
         <Late<Comm> as Kind>::leave::<A>(&mut held, made, [0, 0], code);
-        <Out<Request> as Kind>::leave::<A>(&mut held_request, request, [0, 0], code);
+        <NewRequest as Kind>::leave::<A>(&mut (), request, [0, 0], code);
         code
     }
 }

@@ -4,7 +4,7 @@ use core::ffi::{c_char, c_int, c_void};
 
 use crate::abi::*;
 use crate::family::Abi;
-use crate::kinds::{Datatype, Kind, Out, Request, Scalar};
+use crate::kinds::{Datatype, Kind, NewRequest, Scalar};
 
 type Query = unsafe extern "C" fn(*mut c_void, *mut MPI_Status) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -63,19 +63,18 @@ pub unsafe extern "C" fn MPI_Grequest_start<A: Abi>(
             cancel: core::mem::transmute::<*const c_void, Option<Cancel>>(cancel_function),
             extra_state,
         }));
-        let mut held = <Out<Request> as Kind>::enter::<A>(request, [0, 0]);
         let code = native(
             query::<A> as *const c_void,
             free::<A> as *const c_void,
             cancel::<A> as *const c_void,
             state.cast(),
-            <Out<Request> as Kind>::native::<A>(&mut held, request),
+            <NewRequest as Kind>::native::<A>(&mut (), request),
         );
         let code = A::bound().code_out(code);
         if code != 0 {
             drop(Box::from_raw(state));
         }
-        <Out<Request> as Kind>::leave::<A>(&mut held, request, [0, 0], code);
+        <NewRequest as Kind>::leave::<A>(&mut (), request, [0, 0], code);
         code
     }
 }

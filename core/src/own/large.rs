@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_void};
 use crate::abi::*;
 use crate::derive::{Derived, Made, bounded, bounds, contiguous, hvector, structure, subarray};
 use crate::family::Abi;
-use crate::kinds::{Comm, ConstBuffer, Datatype, Kind, Out, Scalar};
+use crate::kinds::{Comm, ConstCollectiveBuffer, Datatype, Kind, Out, Scalar};
 use crate::raise::{Object, raise};
 
 /// Hands a datatype that was made to the caller, or the error to the error handler.
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn MPI_Pack_c<A: Abi>(
             Err(code) => return code,
         };
         let (start, room) = window(position, size);
-        let (input, output) = (ConstBuffer::inward::<A>(input), output.wrapping_byte_offset(start));
+        let (input, output) = (ConstCollectiveBuffer::inward::<A>(input), output.wrapping_byte_offset(start));
         let mut packed = 0;
         let code = pack(input, count, of, output, room, &mut packed, Comm::inward::<A>(comm));
         *position += MPI_Count::from(packed);

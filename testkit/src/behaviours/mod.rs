@@ -51,7 +51,8 @@ behaviours! {
         removed_classes_do_not_run_out;
     predefined: optional_datatypes_have_a_size_or_none, matching_sizes, null_handles_have_names,
         attributes_of_the_world_asked_twice;
-    files: seek_from_start_here_and_end, error_handlers_of_files;
+    files: seek_from_start_here_and_end, error_handlers_of_files, subarrays_in_views_and_in_memory,
+        a_view_of_a_darray_for_each_process_fills_the_file;
     callbacks: own_operations, own_error_handlers, attributes_and_keyvals;
     large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
         handles_have_integers;

@@ -20,7 +20,7 @@ pub struct Expected {
 }
 
 /// All of them. One that passes where it is listed fails the run too.
-const EXPECTED: [Expected; 7] = [
+const EXPECTED: [Expected; 4] = [
     Expected {
         id: "test_mpiapi.TestMPIAPI.testSymbolCoverage",
         libraries: &["mpich4", "intel"],
@@ -47,31 +47,10 @@ const EXPECTED: [Expected; 7] = [
         ranks: 2,
         reason: NO_REVOKE,
     },
-    Expected {
-        id: "test_io.TestIOViewWorld.testDarrayBlock",
-        libraries: &["intel-abi"],
-        ranks: 2,
-        reason: NO_SUBARRAYS,
-    },
-    Expected {
-        id: "test_io.TestIOViewWorld.testDarrayCyclic",
-        libraries: &["intel-abi"],
-        ranks: 2,
-        reason: NO_SUBARRAYS,
-    },
-    Expected {
-        id: "test_io.TestIOViewWorld.testSubarray",
-        libraries: &["intel-abi"],
-        ranks: 2,
-        reason: NO_SUBARRAYS,
-    },
 ];
 
 const NO_REVOKE: &str = "It is skipped: MPI-5.0 has no MPI_Comm_revoke, so no build for the standard ABI calls one. mpi4py's \
                          wheel calls MPIX_Comm_revoke of Open MPI.";
-
-const NO_SUBARRAYS: &str = "Intel's own libmpi_abi ends a program in MPI_File_set_view with a subarray or darray, which a program \
-                            in C straight on it shows. mpi4py does not start on it natively, so there is nothing to compare.";
 
 /// The tests that cannot do as natively on a library with that many ranks.
 pub fn expected(library: &str, ranks: usize) -> impl Iterator<Item = &'static Expected> {

@@ -117,8 +117,10 @@ fn parameter(function: &str, name: &str, kind: &str) -> Outcome<String> {
 fn c_type(kind: &str) -> Option<(String, &'static str)> {
     let both = |before: &str, after| Some((before.to_owned(), after));
     match kind {
-        "Buffer" | "AttachBuffer" | "OutBuffer" | "Address" => return both("void *", ""),
-        "ConstBuffer" | "Location" => return both("const void *", ""),
+        "Buffer" | "CollectiveBuffer" | "AttachBuffer" | "OutBuffer" | "Address" => {
+            return both("void *", "");
+        }
+        "ConstBuffer" | "ConstCollectiveBuffer" | "Location" => return both("const void *", ""),
         "Ints" | "Weights" => return both("const int", "[]"),
         "Counts" => return both("const MPI_Count", "[]"),
         "Aints" => return both("const MPI_Aint", "[]"),
@@ -127,6 +129,7 @@ fn c_type(kind: &str) -> Option<(String, &'static str)> {
         "OutCount" | "InOutCount" => return both("MPI_Count *", ""),
         "OutAint" => return both("MPI_Aint *", ""),
         "OutOffset" => return both("MPI_Offset *", ""),
+        "NewRequest" => return both("MPI_Request *", ""),
         "Chars" => return both("const char *", ""),
         "OutChars" => return both("char *", ""),
         _ => {}
