@@ -15,8 +15,6 @@
 extern "C" {
 #endif
 
-#define MPI_VERSION 5
-#define MPI_SUBVERSION 0
 #define MPI_ABI_VERSION 1
 #define MPI_ABI_SUBVERSION 0
 
@@ -179,6 +177,10 @@ typedef struct MPI_T_event_instance_t *MPI_T_event_instance;
 #define MPI_COMPLEX16 ((MPI_Datatype) 0x2e3)
 #define MPI_COMPLEX32 ((MPI_Datatype) 0x2eb)
 
+
+/* Version of the standard (MPI-5.0, section 9.1.1) */
+#define MPI_VERSION 5
+#define MPI_SUBVERSION 0
 
 /* Wildcards, levels and limits */
 #define MPI_ANY_SOURCE (-1)

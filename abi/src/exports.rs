@@ -5,6 +5,7 @@ use core::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use anympi::abi::{MPI_ERR_ARG, MPI_SUBVERSION, MPI_SUCCESS, MPI_VERSION};
 use anympi::kinds::*;
 use anympi::{FnTable, mpi_functions, sharing};
 
@@ -21,10 +22,24 @@ static CHOSEN: OnceLock<&'static FnTable> = OnceLock::new();
 /// The chosen table, chosen now if it was not before.
 fn chosen() -> &'static FnTable {
     CHOSEN.get_or_init(|| {
-        let table = choice::table();
+        let table = with_our_version(choice::table());
         SLOTS.fill(table);
         table
     })
+}
+
+/// The table, but that the version of the standard is that of our `mpi.h` and not what the library claims: what a library
+/// lacks of it is made of what it has, so programs need not do without.
+fn with_our_version(table: &FnTable) -> &'static FnTable {
+    unsafe extern "C" fn version(major: *mut c_int, minor: *mut c_int) -> c_int {
+        if major.is_null() || minor.is_null() {
+            return MPI_ERR_ARG;
+        }
+        // SAFETY: the caller's ints.
+        unsafe { (*major, *minor) = (MPI_VERSION, MPI_SUBVERSION) };
+        MPI_SUCCESS
+    }
+    Box::leak(Box::new(FnTable { MPI_Get_version: version, ..table.clone() }))
 }
 
 /// Takes the table of a program that has opened an MPI itself, instead of choosing one.
@@ -43,6 +58,7 @@ unsafe extern "C" fn anympi_use_table(layout: u64, table: *const FnTable) -> c_i
     if table.size != size_of::<FnTable>() {
         return sharing::OTHER_LAYOUT;
     }
+    let table = with_our_version(table);
     if CHOSEN.set(table).is_err() {
         return sharing::TOO_LATE;
     }

@@ -176,6 +176,8 @@ pub struct Bound<A: Abi> {
     unweighted: usize,
     weights_empty: usize,
     table: OnceLock<Box<FnTable>>,
+    /// The keyval under which datatypes have their recipes, once there is one.
+    pub(crate) recipe_keyval: OnceLock<c_int>,
 }
 
 impl<A: Abi> Bound<A> {
@@ -222,6 +224,7 @@ impl<A: Abi> Bound<A> {
             unweighted: weights.unweighted,
             weights_empty: weights.empty,
             table: OnceLock::new(),
+            recipe_keyval: OnceLock::new(),
         }
     }
 

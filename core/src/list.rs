@@ -10,7 +10,8 @@
 //! be given only if it has NAME, or the function itself. `#[emulated]` functions, or `#[emulated(NAME)]` where such a
 //! stand-in exists as well, are written there for libraries that lack them. `#[requests]` functions take requests, and so
 //! must know those that emulations made. `#[startup]` functions are those that a library without sessions does not allow
-//! before it is initialised, or that initialise it. `#[absent(CODE)]` is about things that a library without the function has none
+//! before it is initialised, or that initialise it. `#[older]` functions do less in libraries before MPI-4.1, and the rest is
+//! written there. `#[absent(CODE)]` is about things that a library without the function has none
 //! of, such as the events of MPI_T: there CODE is the answer for any of them.
 
 /// Calls `$emit!` with the whole list.
@@ -308,7 +309,7 @@ macro_rules! mpi_functions {
             fn MPI_Comm_set_name(comm: Comm, comm_name: Chars) -> Code;
             fn MPI_Comm_size(comm: Comm, size: OutInt) -> Code;
             fn MPI_Comm_split(comm: Comm, color: Int, key: Int, newcomm: Out<Comm>) -> Code;
-            fn MPI_Comm_split_type(comm: Comm, split_type: SplitType, key: Int, info: Info, newcomm: Out<Comm>) -> Code;
+            #[older] fn MPI_Comm_split_type(comm: Comm, split_type: SplitType, key: Int, info: Info, newcomm: Out<Comm>) -> Code;
             fn MPI_Comm_test_inter(comm: Comm, flag: OutInt) -> Code;
             fn MPI_Group_compare(group1: Group, group2: Group, result: Out<Comparison>) -> Code;
             fn MPI_Group_difference(group1: Group, group2: Group, newgroup: Out<Group>) -> Code;
@@ -512,8 +513,8 @@ macro_rules! mpi_functions {
             fn MPI_Win_lock_all(assert: Assert, win: Win) -> Code;
             fn MPI_Win_post(group: Group, assert: Assert, win: Win) -> Code;
             fn MPI_Win_set_info(win: Win, info: Info) -> Code;
-            fn MPI_Win_shared_query(win: Win, rank: Rank, size: OutAint, disp_unit: OutInt, baseptr: Address) -> Code;
-            #[small(MPI_Win_shared_query)] fn MPI_Win_shared_query_c(win: Win, rank: Rank, size: OutAint, disp_unit: OutAint, baseptr: Address) -> Code;
+            #[older] fn MPI_Win_shared_query(win: Win, rank: Rank, size: OutAint, disp_unit: OutInt, baseptr: Address) -> Code;
+            #[older(MPI_Win_shared_query)] fn MPI_Win_shared_query_c(win: Win, rank: Rank, size: OutAint, disp_unit: OutAint, baseptr: Address) -> Code;
             fn MPI_Win_start(group: Group, assert: Assert, win: Win) -> Code;
             fn MPI_Win_sync(win: Win) -> Code;
             fn MPI_Win_test(win: Win, flag: OutInt) -> Code;

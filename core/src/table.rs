@@ -68,6 +68,15 @@ macro_rules! choose {
     ([requests] $function:ident, $native:ident) => {
         if own::makes_requests($native) { own::$function::<A> } else { shim::$function::<A> }
     };
+    ([older $($small:ident)?] $function:ident, $native:ident) => {
+        if $native.$function.is_none() $(&& $native.$small.is_none())? {
+            refusal!(missing::$function::<A>)
+        } else if own::is_before_41($native) || $native.$function.is_none() {
+            own::$function::<A>
+        } else {
+            shim::$function::<A>
+        }
+    };
     ([startup] $function:ident, $native:ident) => {
         if own::knows_no_sessions($native) { own::$function::<A> } else { shim::$function::<A> }
     };
@@ -141,6 +150,7 @@ macro_rules! beyond {
 macro_rules! narrowed {
     ([$($mark:ident)?] $($signature:tt)*) => {};
     ([own $needed:ident] $($signature:tt)*) => {};
+    ([older $small:ident] $($signature:tt)*) => {};
     ([absent $code:ident] $($signature:tt)*) => {};
     ([$mark:ident $small:ident] $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident) => {
         pub(super) unsafe extern "C" fn $function<A: Abi>(

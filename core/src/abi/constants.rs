@@ -9,6 +9,13 @@ macro_rules! constants {
     )*};
 }
 
+// Version of the standard (MPI-5.0, section 9.1.1)
+constants! {
+    MPI_VERSION: c_int = 5;
+    MPI_SUBVERSION: c_int = 0;
+}
+
+// Wildcards, levels and limits
 constants! {
     MPI_ANY_SOURCE: c_int = -1;
     MPI_ANY_TAG: c_int = -2;

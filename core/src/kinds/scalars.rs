@@ -58,20 +58,6 @@ macro_rules! scalars {
     )*};
 }
 
-/// A split type, or none in place of one that is newer than the library.
-///
-/// A library that knows no resources of a sort makes no communicator of them, but all of its processes must call
-/// (MPI-5.0, section 7.4.2).
-fn known_split_type<A: Abi>(split_type: c_int) -> c_int {
-    let native = &A::bound().native;
-    let is_newer = match split_type {
-        MPI_COMM_TYPE_HW_GUIDED | MPI_COMM_TYPE_HW_UNGUIDED => native.MPI_Session_init.is_none(),
-        MPI_COMM_TYPE_RESOURCE_GUIDED => native.MPI_Get_hw_resource_info.is_none(),
-        _ => false,
-    };
-    if is_newer { MPI_UNDEFINED } else { split_type }
-}
-
 scalars! {
     /// A communicator.
     Comm: MPI_Comm, A::Handle, |outer| A::bound().handle_in(outer), |native| A::bound().handle_out(native), Object::Comm;
@@ -120,7 +106,7 @@ scalars! {
     /// A kind of topology, or `MPI_UNDEFINED`.
     Topology: c_int, c_int, |outer| value_in(A::ENUMERATIONS.topology, outer), |native| value_out(A::ENUMERATIONS.topology, native);
     /// A type of split, or `MPI_UNDEFINED`.
-    SplitType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.split_type, known_split_type::<A>(outer)), |native| value_out(A::ENUMERATIONS.split_type, native);
+    SplitType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.split_type, outer), |native| value_out(A::ENUMERATIONS.split_type, native);
     /// A lock of a window.
     LockType: c_int, c_int, |outer| value_in(A::ENUMERATIONS.lock_type, outer), |native| value_out(A::ENUMERATIONS.lock_type, native);
     /// Whence of a seek.

@@ -2,11 +2,13 @@
 
 use core::ffi::c_int;
 
+use super::recipes::Recipe;
 use crate::abi::*;
 use crate::array::Buffer as ArrayBuffer;
 use crate::enumerations::value_out;
 use crate::family::Abi;
 use crate::kinds::{Combiner, Datatype, Scalar};
+use crate::raise::{Object, raise};
 
 /// How many of each there are, and the constructor in standard terms.
 struct Envelope {
@@ -99,10 +101,17 @@ pub unsafe extern "C" fn MPI_Type_get_contents<A: Abi>(
             natives.as_mut_ptr(),
         );
         let code = A::bound().code_out(code);
-        if code == 0 {
-            hand_over::<A>(&natives, datatypes, room);
-            translate_integers::<A>(envelope.combiner, integers);
+        if code != 0 {
+            return code;
         }
+        if envelope.combiner == MPI_COMBINER_DUP
+            && let Some(&original) = natives.as_slice().first()
+            && let Err(code) = Recipe::<A>::hand_on(datatype, original)
+        {
+            return code;
+        }
+        hand_over::<A>(&natives, datatypes, room);
+        translate_integers::<A>(envelope.combiner, integers);
         code
     }
 }
@@ -125,6 +134,13 @@ pub unsafe extern "C" fn MPI_Type_get_envelope_c<A: Abi>(
                 large(datatype, integers, addresses, large_counts, datatypes, &mut native_combiner)
             }
             (None, Some(small)) => {
+                if let Some(recipe) = Recipe::<A>::find(datatype) {
+                    let number = |length: usize| length as MPI_Count;
+                    (*integers, *addresses) = (number(recipe.integers.len()), 0);
+                    (*large_counts, *datatypes) = (number(recipe.counts.len()), number(recipe.ingredients()));
+                    *combiner = recipe.combiner;
+                    return MPI_SUCCESS;
+                }
                 let mut counts = [0; 3];
                 let [a, b, c] = &mut counts;
                 let code = small(datatype, a, b, c, &mut native_combiner);
@@ -153,7 +169,17 @@ pub unsafe extern "C" fn MPI_Type_get_contents_c<A: Abi>(
     datatypes: *mut MPI_Datatype,
 ) -> c_int {
     let Some(native) = A::bound().native.MPI_Type_get_contents_c else {
-        // Without large counts no datatype holds one, so the other function tells everything.
+        if let Some(recipe) = Recipe::<A>::find(Datatype::inward::<A>(datatype)) {
+            let room = [max_integers, max_large_counts, max_datatypes];
+            // SAFETY: the caller's arrays.
+            return match unsafe { recipe.tell(room, integers, large_counts, datatypes) } {
+                Ok(()) => MPI_SUCCESS,
+                Err(code @ MPI_ERR_ARG) => raise::<A>(Object::Nothing, code),
+                // What the library found it has raised itself.
+                Err(code) => code,
+            };
+        }
+        // Without large counts no other datatype holds one, so the other function tells everything.
         let small = |count: MPI_Count| c_int::try_from(count).unwrap_or(c_int::MAX);
         // SAFETY: the caller's arguments.
         return unsafe {

@@ -5,18 +5,25 @@
 
 use core::ffi::{c_int, c_void};
 
+use super::recipes::Recipe;
 use crate::abi::*;
 use crate::derive::{Derived, Made, bounded, bounds, contiguous, hvector, structure, subarray};
 use crate::family::Abi;
 use crate::kinds::{Comm, ConstCollectiveBuffer, Datatype, Kind, Out, Scalar};
 use crate::raise::{Object, raise};
+use crate::table::shim;
 
-/// Hands a datatype that was made to the caller, or the error to the error handler.
+/// Hands a datatype that was made, and its recipe, to the caller, or the error to the error handler.
 ///
 /// # Safety
 /// The caller's variable.
-unsafe fn hand_over<A: Abi>(result: Made<Derived<A>>, made: *mut MPI_Datatype) -> c_int {
-    match result {
+unsafe fn hand_over<A: Abi>(
+    result: Made<Derived<A>>,
+    recipe: impl FnOnce() -> Made<Recipe<A>>,
+    made: *mut MPI_Datatype,
+) -> c_int {
+    let with_recipe = |derived: Derived<A>| recipe()?.attach(&derived).map(|()| derived);
+    match result.and_then(with_recipe) {
         Ok(derived) => {
             // SAFETY: the caller's variable.
             unsafe { *made = Datatype::outward::<A>(derived.release(), MPI_DATATYPE_NULL) };
@@ -38,7 +45,13 @@ pub unsafe extern "C" fn MPI_Type_contiguous_c<A: Abi>(
     // SAFETY: the caller's arguments.
     unsafe {
         let Some(large) = native.MPI_Type_contiguous_c else {
-            return hand_over(contiguous::<A>(count, inner), made);
+            let is_large = c_int::try_from(count).is_err();
+            return if is_large {
+                let recipe = || Recipe::new(MPI_COMBINER_CONTIGUOUS, &[], &[&[count]], &[datatype]);
+                hand_over(contiguous::<A>(count, inner), recipe, made)
+            } else {
+                shim::MPI_Type_contiguous::<A>(count as c_int, datatype, made)
+            };
         };
         let mut held = <Out<Datatype> as Kind>::enter::<A>(made, [0, 0]);
         let code = large(count, inner, <Out<Datatype> as Kind>::native::<A>(&mut held, made));
@@ -89,9 +102,11 @@ unsafe fn elements<'a, T>(array: *const T, count: MPI_Count) -> &'a [T] {
     }
 }
 
-/// Constructors, each as an expression of its arguments; `$extent` is that of the datatype.
+/// Constructors, each as an expression of its arguments and with its recipe; `$extent` is that of the datatype.
 macro_rules! composed {
-    ($($name:ident($($argument:ident: $type:ty),*), |$of:ident, $extent:ident| $make:expr;)*) => {$(
+    ($($name:ident($($argument:ident: $type:ty),*),
+        $combiner:ident($integers:expr, $counts:expr),
+        |$of:ident, $extent:ident| $make:expr;)*) => {$(
         pub unsafe extern "C" fn $name<A: Abi>(
             $($argument: $type,)*
             datatype: MPI_Datatype,
@@ -104,7 +119,7 @@ macro_rules! composed {
                     Ok((_, $extent)) => $make,
                     Err(code) => Err(code),
                 };
-                hand_over::<A>(result, made)
+                hand_over::<A>(result, || Recipe::new($combiner, &$integers, &$counts, &[datatype]), made)
             }
         }
     )*};
@@ -112,32 +127,42 @@ macro_rules! composed {
 
 composed! {
     MPI_Type_vector_c(count: MPI_Count, length: MPI_Count, stride: MPI_Count),
+        MPI_COMBINER_VECTOR([], [&[count, length, stride]]),
         |of, extent| bytes(stride, extent).and_then(|stride| hvector::<A>(count, length, stride, of));
     MPI_Type_create_hvector_c(count: MPI_Count, length: MPI_Count, stride: MPI_Count),
+        MPI_COMBINER_HVECTOR([], [&[count, length, stride]]),
         |of, _extent| hvector::<A>(count, length, stride as MPI_Aint, of);
     MPI_Type_indexed_c(count: MPI_Count, lengths: *const MPI_Count, offsets: *const MPI_Count),
+        MPI_COMBINER_INDEXED([], [&[count], elements(lengths, count), elements(offsets, count)]),
         |of, extent| {
             let (lengths, offsets) = (elements(lengths, count), elements(offsets, count));
             indexed::<A>(lengths.iter().zip(offsets).map(|(&length, &offset)| (length, bytes(offset, extent))), of)
         };
     MPI_Type_create_hindexed_c(count: MPI_Count, lengths: *const MPI_Count, offsets: *const MPI_Count),
+        MPI_COMBINER_HINDEXED([], [&[count], elements(lengths, count), elements(offsets, count)]),
         |of, _extent| {
             let (lengths, offsets) = (elements(lengths, count), elements(offsets, count));
             indexed::<A>(lengths.iter().zip(offsets).map(|(&length, &offset)| (length, Ok(offset as MPI_Aint))), of)
         };
     MPI_Type_create_indexed_block_c(count: MPI_Count, length: MPI_Count, offsets: *const MPI_Count),
+        MPI_COMBINER_INDEXED_BLOCK([], [&[count, length], elements(offsets, count)]),
         |of, extent| {
             let offsets = elements(offsets, count).iter();
             indexed::<A>(offsets.map(|&offset| (length, bytes(offset, extent))), of)
         };
     MPI_Type_create_hindexed_block_c(count: MPI_Count, length: MPI_Count, offsets: *const MPI_Count),
+        MPI_COMBINER_HINDEXED_BLOCK([], [&[count, length], elements(offsets, count)]),
         |of, _extent| {
             let offsets = elements(offsets, count).iter();
             indexed::<A>(offsets.map(|&offset| (length, Ok(offset as MPI_Aint))), of)
         };
     MPI_Type_create_subarray_c(
         count: c_int, sizes: *const MPI_Count, parts: *const MPI_Count, starts: *const MPI_Count, order: c_int
-    ), |of, _extent| {
+    ),
+    MPI_COMBINER_SUBARRAY(
+        [count, order], [sizes, parts, starts].map(|array| elements(array, MPI_Count::from(count)))
+    ),
+    |of, _extent| {
         let count = MPI_Count::from(count);
         let (sizes, parts, starts) = (elements(sizes, count), elements(parts, count), elements(starts, count));
         let mut dimensions: Vec<_> =
@@ -159,11 +184,13 @@ pub unsafe extern "C" fn MPI_Type_create_struct_c<A: Abi>(
     // SAFETY: the caller's arrays and variable.
     unsafe {
         let (lengths, offsets) = (elements(lengths, count), elements(offsets, count));
-        let blocks = lengths.iter().zip(offsets).zip(elements(datatypes, count));
+        let datatypes = elements(datatypes, count);
+        let blocks = lengths.iter().zip(offsets).zip(datatypes);
         let blocks: Vec<_> = blocks
             .map(|((&length, &offset), &of)| (length, offset as MPI_Aint, Datatype::inward::<A>(of)))
             .collect();
-        hand_over::<A>(structure::<A>(&blocks), made)
+        let recipe = || Recipe::new(MPI_COMBINER_STRUCT, &[], &[&[count], lengths, offsets], datatypes);
+        hand_over::<A>(structure::<A>(&blocks), recipe, made)
     }
 }
 

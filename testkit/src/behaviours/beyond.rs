@@ -86,6 +86,106 @@ pub fn constructors_take_large_numbers(context: &Context<'_>) -> Result<(), Stri
     Ok(())
 }
 
+/// How a datatype was made: its combiner, then integers, large counts and datatypes.
+type Contents = (c_int, Vec<c_int>, Vec<MPI_Count>, Vec<MPI_Datatype>);
+
+/// Reads it; frees the datatype.
+fn contents(context: &Context<'_>, mut datatype: MPI_Datatype) -> Result<Contents, String> {
+    let (mut sizes, mut combiner) = ([0; 4], -1);
+    let [integers, addresses, counts, datatypes] = &mut sizes;
+    call!(context, MPI_Type_get_envelope_c(datatype, integers, addresses, counts, datatypes, &mut combiner));
+    let mut integers = vec![-1; sizes[0] as usize];
+    let mut addresses = vec![-1; sizes[1] as usize];
+    let mut counts = vec![-1; sizes[2] as usize];
+    let mut datatypes = vec![MPI_DATATYPE_NULL; sizes[3] as usize];
+    call!(
+        context,
+        MPI_Type_get_contents_c(
+            datatype,
+            sizes[0],
+            sizes[1],
+            sizes[2],
+            sizes[3],
+            integers.as_mut_ptr(),
+            addresses.as_mut_ptr(),
+            counts.as_mut_ptr(),
+            datatypes.as_mut_ptr()
+        )
+    );
+    call!(context, MPI_Type_free(&mut datatype));
+    expect!(addresses.len(), 0, "addresses in a datatype with large counts, combiner {combiner}");
+    Ok((combiner, integers, counts, datatypes))
+}
+
+pub fn constructors_of_large_numbers_can_be_asked(context: &Context<'_>) -> Result<(), String> {
+    let mut made = MPI_DATATYPE_NULL;
+    call!(context, MPI_Type_contiguous_c(COUNT, MPI_SHORT, &mut made));
+    let wanted = (MPI_COMBINER_CONTIGUOUS, vec![], vec![COUNT], vec![MPI_SHORT]);
+    expect!(contents(context, made)?, wanted, "contiguous");
+    call!(context, MPI_Type_vector_c(3, 2, COUNT, MPI_INT, &mut made));
+    let wanted = (MPI_COMBINER_VECTOR, vec![], vec![3, 2, COUNT], vec![MPI_INT]);
+    expect!(contents(context, made)?, wanted, "vector");
+    call!(context, MPI_Type_create_hvector_c(2, COUNT, 3 * COUNT, MPI_BYTE, &mut made));
+    let wanted = (MPI_COMBINER_HVECTOR, vec![], vec![2, COUNT, 3 * COUNT], vec![MPI_BYTE]);
+    expect!(contents(context, made)?, wanted, "hvector");
+    let (lengths, offsets) = ([COUNT, 1], [0, 2 * COUNT]);
+    for (indexed, combiner) in [(true, MPI_COMBINER_INDEXED), (false, MPI_COMBINER_HINDEXED)] {
+        let (lengths, offsets) = (lengths.as_ptr(), offsets.as_ptr());
+        if indexed {
+            call!(context, MPI_Type_indexed_c(2, lengths, offsets, MPI_BYTE, &mut made));
+        } else {
+            call!(context, MPI_Type_create_hindexed_c(2, lengths, offsets, MPI_BYTE, &mut made));
+        }
+        let wanted = (combiner, vec![], vec![2, COUNT, 1, 0, 2 * COUNT], vec![MPI_BYTE]);
+        expect!(contents(context, made)?, wanted, "indexed, combiner {combiner}");
+    }
+    call!(context, MPI_Type_create_indexed_block_c(2, COUNT, offsets.as_ptr(), MPI_BYTE, &mut made));
+    let wanted = (MPI_COMBINER_INDEXED_BLOCK, vec![], vec![2, COUNT, 0, 2 * COUNT], vec![MPI_BYTE]);
+    expect!(contents(context, made)?, wanted, "indexed block");
+    call!(context, MPI_Type_create_hindexed_block_c(2, COUNT, offsets.as_ptr(), MPI_BYTE, &mut made));
+    let wanted = (MPI_COMBINER_HINDEXED_BLOCK, vec![], vec![2, COUNT, 0, 2 * COUNT], vec![MPI_BYTE]);
+    expect!(contents(context, made)?, wanted, "hindexed block");
+    let datatypes = [MPI_BYTE, MPI_CHAR];
+    call!(
+        context,
+        MPI_Type_create_struct_c(2, lengths.as_ptr(), offsets.as_ptr(), datatypes.as_ptr(), &mut made)
+    );
+    let wanted = (MPI_COMBINER_STRUCT, vec![], vec![2, COUNT, 1, 0, 2 * COUNT], datatypes.to_vec());
+    expect!(contents(context, made)?, wanted, "struct");
+    let (sizes, parts, starts) = ([COUNT, 4], [COUNT - 1, 2], [1, 1]);
+    call!(
+        context,
+        MPI_Type_create_subarray_c(
+            2,
+            sizes.as_ptr(),
+            parts.as_ptr(),
+            starts.as_ptr(),
+            MPI_ORDER_FORTRAN,
+            MPI_BYTE,
+            &mut made
+        )
+    );
+    let numbers = vec![COUNT, 4, COUNT - 1, 2, 1, 1];
+    let wanted = (MPI_COMBINER_SUBARRAY, vec![2, MPI_ORDER_FORTRAN], numbers, vec![MPI_BYTE]);
+    expect!(contents(context, made)?, wanted, "subarray");
+
+    // A datatype that is not predefined is the program's to free, and the original may go before.
+    let (mut inner, mut outer, mut size) = (MPI_DATATYPE_NULL, MPI_DATATYPE_NULL, 0);
+    call!(context, MPI_Type_contiguous(3, MPI_INT, &mut inner));
+    call!(context, MPI_Type_contiguous_c(COUNT, inner, &mut outer));
+    call!(context, MPI_Type_free(&mut inner));
+    call!(context, MPI_Type_dup(outer, &mut made));
+    call!(context, MPI_Type_free(&mut outer));
+    let (combiner, .., duplicated) = contents(context, made)?;
+    expect!((combiner, duplicated.len()), (MPI_COMBINER_DUP, 1), "a duplicate");
+    let (combiner, .., mut inside) = contents(context, duplicated[0])?;
+    expect!((combiner, inside.len()), (MPI_COMBINER_CONTIGUOUS, 1), "what it is a duplicate of");
+    call!(context, MPI_Type_size(inside[0], &mut size));
+    expect!(size, 12, "size of the inner datatype");
+    call!(context, MPI_Type_free(&mut inside[0]));
+    Ok(())
+}
+
 pub fn statuses_hold_large_counts(context: &Context<'_>) -> Result<(), String> {
     let mut status = MPI_Status::default();
     call!(context, MPI_Status_set_elements_c(&mut status, MPI_BYTE, 4 * COUNT));

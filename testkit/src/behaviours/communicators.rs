@@ -1,13 +1,10 @@
 //! New communicators (MPI-5.0, chapter 7).
 
+use core::ffi::c_void;
 use core::ptr;
 
 use anympi::Vendor;
-use anympi::abi::{
-    MPI_ANY_SOURCE, MPI_COMM_NULL, MPI_COMM_SELF, MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_HW_UNGUIDED,
-    MPI_COMM_TYPE_RESOURCE_GUIDED, MPI_COMM_WORLD, MPI_INFO_NULL, MPI_INT, MPI_REQUEST_NULL,
-    MPI_STATUS_IGNORE, MPI_UNDEFINED,
-};
+use anympi::abi::*;
 
 use crate::Context;
 
@@ -97,5 +94,51 @@ pub fn split_by_unknown_resources(context: &Context<'_>) -> Result<(), String> {
     if part != MPI_COMM_NULL {
         call!(context, MPI_Comm_free(&mut part));
     }
+    Ok(())
+}
+
+pub fn split_by_shared_memory(context: &Context<'_>) -> Result<(), String> {
+    let of_intel = context.mpi.info().image.vendor == Vendor::Intel;
+    let mut info = MPI_INFO_NULL;
+    call!(context, MPI_Info_create(&mut info));
+    call!(context, MPI_Info_set(info, c"mpi_hw_resource_type".as_ptr(), c"mpi_shared_memory".as_ptr()));
+    for split_type in [MPI_COMM_TYPE_SHARED, MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_RESOURCE_GUIDED] {
+        let (mut part, mut size) = (MPI_COMM_NULL, -1);
+        call!(context, MPI_Comm_split_type(context.world, split_type, 0, info, &mut part));
+        if of_intel && part == MPI_COMM_NULL {
+            // Intel MPI guides by other resources alone.
+            continue;
+        }
+        call!(context, MPI_Comm_size(part, &mut size));
+        expect!(size, context.size, "processes of this machine by split type {split_type}");
+        call!(context, MPI_Comm_free(&mut part));
+    }
+    call!(context, MPI_Info_free(&mut info));
+    Ok(())
+}
+
+pub fn windows_of_own_memory_can_be_asked(context: &Context<'_>) -> Result<(), String> {
+    let (mut win, mut memory) = (MPI_WIN_NULL, ptr::null_mut::<c_void>());
+    let (mut size, mut unit, mut base) = (-1, -1, ptr::null_mut::<c_void>());
+    let place = (&raw mut memory).cast();
+    call!(context, MPI_Win_allocate(64, 1, MPI_INFO_NULL, context.world, place, &mut win));
+    // Intel MPI is by default compatible with MPI-3.1, where this was an error.
+    if context.mpi.info().image.vendor != Vendor::Intel {
+        let place = (&raw mut base).cast();
+        call!(context, MPI_Win_shared_query(win, context.rank, &mut size, &mut unit, place));
+        let wanted = if size == 0 { (0, true) } else { (64, false) };
+        expect!((size, base.is_null()), wanted, "memory of an allocated window, which others may see or not");
+    }
+    call!(context, MPI_Win_free(&mut win));
+    let place = (&raw mut memory).cast();
+    call!(context, MPI_Win_allocate_shared(64, 8, MPI_INFO_NULL, context.world, place, &mut win));
+    let place = (&raw mut base).cast();
+    call!(context, MPI_Win_shared_query(win, context.rank, &mut size, &mut unit, place));
+    expect!((size, unit, base), (64, 8, memory), "memory of a shared window");
+    let mut large_unit = -1;
+    let place = (&raw mut base).cast();
+    call!(context, MPI_Win_shared_query_c(win, context.rank, &mut size, &mut large_unit, place));
+    expect!((size, large_unit, base), (64, 8, memory), "the same with large counts");
+    call!(context, MPI_Win_free(&mut win));
     Ok(())
 }

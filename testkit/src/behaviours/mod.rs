@@ -46,7 +46,7 @@ behaviours! {
     collectives: barrier_and_bcast_from_each_root, reductions, reduction_of_pairs, reduction_to_each_root, in_place,
         gather_and_scatter, gatherv_and_scatterv, allgather_and_alltoall, sizes_of_datatypes;
     communicators: duplicate_is_apart, split_orders_by_key, undefined_colour_gets_null, freed_handle_is_null,
-        split_by_unknown_resources;
+        split_by_unknown_resources, split_by_shared_memory, windows_of_own_memory_can_be_asked;
     errors: handler_is_what_was_set, bad_rank_has_its_class, bad_root_and_count, truncation, error_strings, classes_translate,
         removed_classes_do_not_run_out;
     predefined: optional_datatypes_have_a_size_or_none, matching_sizes, null_handles_have_names,
@@ -56,7 +56,7 @@ behaviours! {
     callbacks: own_operations, own_error_handlers, attributes_and_keyvals;
     large: large_counts, alltoallw_takes_a_type_for_each, contents_are_in_standard_terms, waitsome_fills_from_the_front,
         handles_have_integers;
-    beyond: constructors_take_large_numbers, statuses_hold_large_counts, messages_of_large_counts,
+    beyond: constructors_take_large_numbers, constructors_of_large_numbers_can_be_asked, statuses_hold_large_counts, messages_of_large_counts,
         collectives_of_large_counts, displacements_beyond_an_int, nobody_takes_large_counts,
         nobody_takes_large_counts_from_a_window, packing_counts_far, refusals_call_the_error_handler;
     known_bugs: testsome_fills_from_the_front, single_completions_keep_the_error_field, no_flag_leaves_any_status,

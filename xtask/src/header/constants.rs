@@ -49,8 +49,7 @@ pub fn values(source: &str) -> Outcome<String> {
     }
     let mut text = String::new();
     for (comment, constants) in &groups {
-        let title = if comment.is_empty() { "Wildcards, levels and limits" } else { comment };
-        text.push_str(&format!("\n/* {title} */\n"));
+        text.push_str(&format!("\n/* {comment} */\n"));
         let first = constants.first().map_or("", |constant| constant.name);
         let enumeration = ENUMERATIONS.iter().find(|(prefix, _)| first.starts_with(prefix));
         if let Some((_, name)) = enumeration {
