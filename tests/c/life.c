@@ -29,6 +29,7 @@ static MPI_Info at_any_time(void)
     int major, minor, class, length, flag, number;
     MPI_Info info, copy;
     OK(MPI_Get_version(&major, &minor));
+    NEED(major == MPI_VERSION && minor == MPI_SUBVERSION);
     OK(MPI_Error_class(MPI_ERR_TRUNCATE, &class));
     NEED(class == MPI_ERR_TRUNCATE);
     OK(MPI_Error_string(MPI_ERR_TRUNCATE, text, &length));
