@@ -192,7 +192,10 @@ impl Supervisor<'_> {
             source,
         })?;
         let logs = self.plan.profile.log_dir();
-        let base = format!("ipengine-{}-{}", self.plan.profile.cluster_id(), self.set);
+        let base = match self.plan.profile.cluster_id() {
+            "" => format!("ipengine-{}", self.set),
+            id => format!("ipengine-{id}-{}", self.set),
+        };
         if let Some((launcher, launch)) = &plan.launcher {
             let mut command = launcher.command(launch);
             command.envs(plan.environment.iter().map(|(name, value)| (name, value)));

@@ -61,7 +61,7 @@ pub unsafe extern "C" fn MPI_Comm_split_type<A: Abi>(
     unsafe { shim::MPI_Comm_split_type::<A>(comm, known_split_type::<A>(split_type, info), key, info, made) }
 }
 
-/// Whether a window has memory of its own that the library does not let others see.
+/// Whether a window has memory of its processes' own, which an older library does not let others see.
 ///
 /// # Safety
 /// A window.
@@ -76,40 +76,54 @@ unsafe fn has_own_memory<A: Abi>(win: MPI_Win) -> bool {
 }
 
 /// Tells that nothing can be seen, which is allowed for windows that were not made to be shared (MPI-5.0, section 12.2.3).
-macro_rules! queries {
-    ($($name:ident $unit:ty, |$small:ident| $otherwise:expr;)*) => {$(
-        pub unsafe extern "C" fn $name<A: Abi>(
-            win: MPI_Win,
-            rank: c_int,
-            size: *mut MPI_Aint,
-            unit: *mut $unit,
-            base: *mut c_void,
-        ) -> c_int {
-            // SAFETY: the caller's arguments.
-            unsafe {
-                if has_own_memory::<A>(win) {
-                    (*size, *unit) = (0, 1);
-                    *base.cast::<*mut c_void>() = core::ptr::null_mut();
-                    return MPI_SUCCESS;
-                }
-                if A::bound().native.$name.is_some() {
-                    return shim::$name::<A>(win, rank, size, unit, base);
-                }
-                let $small = |unit| shim::MPI_Win_shared_query::<A>(win, rank, size, unit, base);
-                ($otherwise)(unit)
-            }
-        }
-    )*};
+///
+/// # Safety
+/// The caller's variables.
+unsafe fn nothing_is_seen<U: From<bool>>(size: *mut MPI_Aint, unit: *mut U, base: *mut c_void) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*size, *unit) = (0, U::from(true));
+        *base.cast::<*mut c_void>() = core::ptr::null_mut();
+    }
+    MPI_SUCCESS
 }
 
-queries! {
-    MPI_Win_shared_query c_int, |query| query;
-    MPI_Win_shared_query_c MPI_Aint, |query| |unit: *mut MPI_Aint| {
+pub unsafe extern "C" fn MPI_Win_shared_query<A: Abi>(
+    win: MPI_Win,
+    rank: c_int,
+    size: *mut MPI_Aint,
+    unit: *mut c_int,
+    base: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if has_own_memory::<A>(win) {
+            return nothing_is_seen(size, unit, base);
+        }
+        shim::MPI_Win_shared_query::<A>(win, rank, size, unit, base)
+    }
+}
+
+pub unsafe extern "C" fn MPI_Win_shared_query_c<A: Abi>(
+    win: MPI_Win,
+    rank: c_int,
+    size: *mut MPI_Aint,
+    unit: *mut MPI_Aint,
+    base: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        if has_own_memory::<A>(win) {
+            return nothing_is_seen(size, unit, base);
+        }
+        if A::bound().native.MPI_Win_shared_query_c.is_some() {
+            return shim::MPI_Win_shared_query_c::<A>(win, rank, size, unit, base);
+        }
         let mut narrow = 0;
-        let code = query(&mut narrow);
+        let code = shim::MPI_Win_shared_query::<A>(win, rank, size, &mut narrow, base);
         if code == MPI_SUCCESS {
             *unit = narrow as MPI_Aint;
         }
         code
-    };
+    }
 }
