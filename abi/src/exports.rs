@@ -68,7 +68,8 @@ unsafe extern "C" fn anympi_use_table(layout: u64, table: *const FnTable) -> c_i
 
 macro_rules! exports {
     ($($(#[$own:ident $(($small:ident))?])? fn $function:ident($($parameter:ident: $kind:ty $([$($related:ident),+])?),*) -> $return:ident;)*) => {
-        /// Where each function goes: one load and one jump away from the caller.
+        /// Where each function goes: one load and one jump away from the caller. A page begins with it, as with `Slot`.
+        #[repr(align(4096))]
         #[allow(non_snake_case, reason = "MPI's own names")]
         struct Slots {
             $($function: AtomicPtr<c_void>,)*
