@@ -29,6 +29,19 @@ fn measures(context: &Context<'_>, mut datatype: MPI_Datatype) -> Result<[MPI_Co
     Ok([size, lower, extent])
 }
 
+/// A part of an array of two dimensions: their sizes, subsizes and starts.
+fn subarray(
+    context: &Context<'_>,
+    [sizes, parts, starts]: [[MPI_Count; 2]; 3],
+    order: c_int,
+    of: MPI_Datatype,
+) -> Result<MPI_Datatype, String> {
+    let mut made = MPI_DATATYPE_NULL;
+    let (sizes, parts, starts) = (sizes.as_ptr(), parts.as_ptr(), starts.as_ptr());
+    call!(context, MPI_Type_create_subarray_c(2, sizes, parts, starts, order, of, &mut made));
+    Ok(made)
+}
+
 pub fn constructors_take_large_numbers(context: &Context<'_>) -> Result<(), String> {
     let mut made = MPI_DATATYPE_NULL;
     call!(context, MPI_Type_contiguous_c(COUNT, MPI_SHORT, &mut made));
@@ -62,18 +75,7 @@ pub fn constructors_take_large_numbers(context: &Context<'_>) -> Result<(), Stri
             values
         };
         let [sizes, parts, starts] = [sizes, parts, starts].map(in_order);
-        call!(
-            context,
-            MPI_Type_create_subarray_c(
-                2,
-                sizes.as_ptr(),
-                parts.as_ptr(),
-                starts.as_ptr(),
-                order,
-                MPI_SHORT,
-                &mut made
-            )
-        );
+        made = subarray(context, [sizes, parts, starts], order, MPI_SHORT)?;
         let (mut lower, mut extent) = (-1, -1);
         call!(context, MPI_Type_get_true_extent_c(made, &mut lower, &mut extent));
         expect!(
@@ -152,19 +154,7 @@ pub fn constructors_of_large_numbers_can_be_asked(context: &Context<'_>) -> Resu
     );
     let wanted = (MPI_COMBINER_STRUCT, vec![], vec![2, COUNT, 1, 0, 2 * COUNT], datatypes.to_vec());
     expect!(contents(context, made)?, wanted, "struct");
-    let (sizes, parts, starts) = ([COUNT, 4], [COUNT - 1, 2], [1, 1]);
-    call!(
-        context,
-        MPI_Type_create_subarray_c(
-            2,
-            sizes.as_ptr(),
-            parts.as_ptr(),
-            starts.as_ptr(),
-            MPI_ORDER_FORTRAN,
-            MPI_BYTE,
-            &mut made
-        )
-    );
+    made = subarray(context, [[COUNT, 4], [COUNT - 1, 2], [1, 1]], MPI_ORDER_FORTRAN, MPI_BYTE)?;
     let numbers = vec![COUNT, 4, COUNT - 1, 2, 1, 1];
     let wanted = (MPI_COMBINER_SUBARRAY, vec![2, MPI_ORDER_FORTRAN], numbers, vec![MPI_BYTE]);
     expect!(contents(context, made)?, wanted, "subarray");
