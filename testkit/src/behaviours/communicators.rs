@@ -105,7 +105,7 @@ pub fn split_by_shared_memory(context: &Context<'_>) -> Result<(), String> {
     for split_type in [MPI_COMM_TYPE_SHARED, MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_RESOURCE_GUIDED] {
         let (mut part, mut size) = (MPI_COMM_NULL, -1);
         call!(context, MPI_Comm_split_type(context.world, split_type, 0, info, &mut part));
-        if of_intel && part == MPI_COMM_NULL {
+        if of_intel && split_type != MPI_COMM_TYPE_SHARED && part == MPI_COMM_NULL {
             // Intel MPI guides by other resources alone.
             continue;
         }
